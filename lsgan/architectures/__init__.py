@@ -1,0 +1,1 @@
+"""Pairs of generator and discriminator that fit: one function a pair, `(shape, z_dim, …) -> Networks`."""

@@ -1,0 +1,387 @@
+"""From YAML to objects: the schema, the check of the whole config, and the one place that instantiates.
+
+The signature of the constructor that `_target_` names is the schema of a component. Nothing here
+imports torch before the config is known to be sound.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+
+from lsgan.errors import LsganError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lsgan.architectures.networks import Networks
+    from lsgan.data.dataset import Dataset
+    from lsgan.latents import Latent
+    from lsgan.losses import Loss
+    from lsgan.penalties import Penalty
+    from lsgan.tracking.tracker import Service
+    from lsgan.training.loop import Schedule
+    from lsgan.training.runtime import Runtime
+    from lsgan.training.state import TrainState
+
+
+@dataclass
+class Settings:
+    """The root of the config: the component groups, and the scalars of conf/train.yaml."""
+
+    dataset: Any = MISSING
+    architecture: Any = MISSING
+    latent: Any = MISSING
+    loss: Any = MISSING
+    penalty: Any = MISSING
+    optimizer: Any = MISSING
+    runtime: Any = MISSING
+    tracker: Any = MISSING
+    steps: int = MISSING
+    images: int | None = MISSING
+    batch_size: int = MISSING
+    discriminator_steps: int = MISSING
+    ema_halflife_images: float = MISSING
+    seed: int = MISSING
+    study: str = MISSING
+    run: str | None = MISSING
+    runs_dir: Path = MISSING
+    data_dir: Path = MISSING
+    log_every: int = MISSING
+    sample_every: int = MISSING
+    checkpoint_every: int = MISSING
+    keep_checkpoints: int = MISSING
+    resume: Path | None = MISSING
+
+
+_AT_LEAST = {
+    "steps": 1,
+    "images": 1,
+    "batch_size": 1,
+    "discriminator_steps": 1,
+    "ema_halflife_images": 0,
+    "seed": 0,
+    "log_every": 1,
+    "sample_every": 1,
+    "checkpoint_every": 1,
+    "keep_checkpoints": 1,
+}
+_FINE_TO_CHANGE_ON_RESUME = (
+    "steps",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "data_dir",
+    "runtime",
+    "tracker",
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked config and the objects that it describes. No data has been read yet."""
+
+    settings: Settings
+    loss: "Loss"
+    penalty: "Penalty"
+    latent: "Latent"
+    dataset: "Dataset"
+    service: "Service"
+    runtime: "Runtime"
+    state: "TrainState"
+    schedule: "Schedule"
+
+    @property
+    def run_name(self) -> str:
+        """The name given, or loss, seed and time."""
+        return self.settings.run or f"{self.loss.name}-s{self.settings.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+
+    @property
+    def tags(self) -> list[str]:
+        """Loss, data set and architecture by name."""
+        return [self.loss.name, self.dataset.name, self.settings.architecture["_target_"].rpartition(".")[2]]
+
+    def resolved(self, run: str) -> dict[str, Any]:
+        """The whole config of the run called `run`, as plain values without any ${…}."""
+        values = {**vars(self.settings), "run": run, "resume": None}
+        return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+
+
+def check(cfg: DictConfig) -> Settings:
+    """Keys, types and ranges of the whole config, before anything heavy is imported; interpolations resolved.
+
+    Raises:
+        LsganError: one sentence that names the key, the value, the rule and the fix.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise LsganError(f"{', '.join(missing)} must be given: add {' '.join(f'{key}=<value>' for key in missing)}")
+    _check_unread(cfg)
+    settings: Settings = typed(Settings, cfg)
+    for name, least in _AT_LEAST.items():
+        value = getattr(settings, name)
+        if value is not None and not (value >= least and math.isfinite(value)):
+            raise LsganError(f"{name}={value} must be at least {least}")
+    for name in ("study", "run"):
+        value = getattr(settings, name)
+        if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
+            raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
+    for side in ("generator", "discriminator"):
+        rate = settings.optimizer[side].get("lr")
+        if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
+            raise LsganError(f"optimizer.{side}.lr={rate} must be a number above 0 (optimizer.lr sets both sides)")
+    if settings.images is not None:
+        settings.steps = math.ceil(settings.images / settings.batch_size)
+    return settings
+
+
+def assemble(cfg: DictConfig) -> Experiment:
+    """Checks the config and builds everything in it but the data.
+
+    Raises:
+        LsganError: whatever is wrong with the config.
+    """
+    settings = check(cfg)
+    loss = build(settings, "loss")
+    penalty = build(settings, "penalty")
+    latent = build(settings, "latent")
+    dataset = build(settings, "dataset")
+    service = build(settings, "tracker")
+    runtime = build(settings, "runtime")
+    networks = build_networks(settings, dataset, latent)
+    _check_batch_norm(networks, settings.batch_size)
+    return Experiment(
+        settings=settings,
+        loss=loss,
+        penalty=penalty,
+        latent=latent,
+        dataset=dataset,
+        service=service,
+        runtime=runtime,
+        state=_new_state(settings, networks, runtime),
+        schedule=_schedule(settings),
+    )
+
+
+def to_yaml(values: dict[str, Any]) -> str:
+    """Plain values as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(values))
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Nested dicts as one, with dotted keys: `{"loss": {"a": -1}}` is `{"loss.a": -1}`."""
+    return {key: value for key, value in _walk(values) if not isinstance(value, dict)}
+
+
+def load(folder: Path) -> DictConfig:
+    """The config of the run in a run folder.
+
+    Raises:
+        LsganError: there is no run folder, or its config cannot be read.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise LsganError(f"{folder} is not a run folder: it has no config.yaml (runs are at <runs_dir>/<study>/<run>)")
+    try:
+        cfg = OmegaConf.load(path)
+    except Exception as error:  # YAML errors are of several families
+        raise LsganError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(cfg, DictConfig):
+        raise LsganError(f"{path} is not the config of a run")
+    return cfg
+
+
+def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """The config of the run in `folder`, with those changes from the command line that keep the experiment.
+
+    Raises:
+        LsganError: there is no run folder, or the command line changes something else.
+    """
+    cfg = load(folder)
+    changed = {re.split(r"[.=]", override.lstrip("+~"))[0] for override in overrides} - {"resume"}
+    for key in sorted(changed):
+        if key not in _FINE_TO_CHANGE_ON_RESUME:
+            raise LsganError(
+                f"resume goes on with the run's own config, so {key} cannot be changed; "
+                f"only {', '.join(_FINE_TO_CHANGE_ON_RESUME)} can"
+            )
+        cfg[key] = now[key]
+    if "steps" in changed:
+        cfg["images"] = None
+    cfg["resume"] = str(folder)
+    return cfg
+
+
+def build(settings: Settings, key: str, *args: Any, part: str | None = None, **given: Any) -> Any:
+    """Instantiates the component `key` (or its `part`); `args` and `given` come from other components.
+
+    Raises:
+        LsganError: an argument is unknown, missing, of a wrong type, or refused by the constructor.
+    """
+    node = settings.__dict__[key] if part is None else settings.__dict__[key][part]
+    name = key if part is None else f"{key}.{part}"
+    target = _target(node, name)
+    values = {k: v for k, v in node.items() if k != "_target_"}
+    parameters = _parameters(target, given)
+    unknown = [k for k in values if k not in parameters]
+    if unknown:
+        raise LsganError(f"{name}.{unknown[0]} is read by nothing{did_you_mean(unknown[0], parameters)}: take it out")
+    if target.__module__.startswith("lsgan."):
+        values = _typed_arguments(target, parameters, values, name)
+    try:
+        return target(*args, **values, **given)
+    except (ValueError, TypeError) as error:
+        raise LsganError(f"{name}: {error}") from error
+
+
+def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> "Networks":
+    """Generator and discriminator on the CPU, their weights a function of the seed alone."""
+    import torch
+
+    from lsgan.streams import stream
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(settings.seed, "weights").initial_seed())
+        return build(settings, "architecture", shape=dataset.shape, z_dim=latent.dim)
+
+
+def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
+    """`cfg` as an instance of the dataclass `schema`, converted to its types; `prefix` goes before keys in messages.
+
+    Raises:
+        LsganError: a key is unknown or missing, or a value is of a wrong type.
+    """
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), cfg))
+    except MissingMandatoryValue as error:
+        raise LsganError(f"{prefix}{error.full_key} must be given: add {prefix}{error.full_key}=<value>") from error
+    except ConfigKeyError as error:
+        key = f"{prefix}{error.full_key}"
+        hint = did_you_mean(str(error.full_key), schema.__dataclass_fields__)
+        raise LsganError(f"{key} is read by nothing{hint}: take it out") from error
+    except ValidationError as error:
+        key = str(error.full_key)
+        kind = _kind(typing.get_type_hints(schema).get(key.split("[")[0]))
+        raise LsganError(f"{prefix}{key}={OmegaConf.select(cfg, key)} must be {kind}") from error
+    except OmegaConfBaseException as error:
+        raise LsganError(str(error).splitlines()[0]) from error
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` (did you mean …?)`, or nothing if no choice is close."""
+    close = difflib.get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def all_keys(cfg: DictConfig) -> list[str]:
+    """Every dotted key of a config, sections included."""
+    return [key for key, _ in _walk(OmegaConf.to_container(cfg, resolve=False))]
+
+
+def _new_state(settings: Settings, networks: "Networks", runtime: "Runtime") -> "TrainState":
+    from lsgan.training.ema import Ema
+    from lsgan.training.state import TrainState
+
+    generator, discriminator = (runtime.place(network) for network in networks)
+    return TrainState(
+        generator=generator,
+        discriminator=discriminator,
+        generator_ema=Ema(generator, settings.ema_halflife_images),
+        generator_optimizer=build(settings, "optimizer", generator.parameters(), part="generator"),
+        discriminator_optimizer=build(settings, "optimizer", discriminator.parameters(), part="discriminator"),
+    )
+
+
+def _schedule(settings: Settings) -> "Schedule":
+    from lsgan.training.loop import Schedule
+
+    return Schedule(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Schedule)})
+
+
+def _check_batch_norm(networks: Iterable["nn.Module"], batch_size: int) -> None:
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    if batch_size == 1 and any(isinstance(module, _BatchNorm) for net in networks for module in net.modules()):
+        raise LsganError("batch_size=1 must be at least 2: batch norm needs two samples to tell their spread")
+
+
+def _check_unread(cfg: DictConfig) -> None:
+    """Every root key must be a setting, and every value outside a component be referred to by some ${…}."""
+    raw: Any = OmegaConf.to_container(cfg, resolve=False)
+    for key in raw:
+        if key not in Settings.__dataclass_fields__:
+            raise LsganError(f"{key} is read by nothing{did_you_mean(key, all_keys(cfg))}: take it out")
+    referred = {name for _, value in _walk(raw) for name in re.findall(r"\$\{([\w.]+)\}", str(value))}
+    if not referred:
+        return  # the resolved config of an earlier run, which was checked when it was composed
+    for key, value in _walk(raw):
+        inside_component = any("_target_" in parent for parent in _parents(raw, key))
+        if "." in key and not isinstance(value, dict) and not inside_component and key not in referred:
+            raise LsganError(f"{key} is read by nothing: take it out")
+
+
+def _parents(raw: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    """The dicts on the way down to a dotted key."""
+    node: Any = raw
+    for name in key.split("."):
+        yield node
+        node = node[name]
+
+
+def _target(node: Any, name: str) -> Callable[..., Any]:
+    path = node.get("_target_") if isinstance(node, dict) else None
+    if path is None:
+        raise LsganError(f"{name} has no _target_: it must name the class or function that builds it")
+    try:
+        return hydra.utils.get_object(path)
+    except Exception as error:  # Hydra wraps whatever the import raised
+        raise LsganError(f"{name}._target_={path} cannot be imported: {' '.join(str(error).split())}") from error
+
+
+def _parameters(target: Callable[..., Any], given: Iterable[str]) -> dict[str, inspect.Parameter]:
+    """What YAML may set: the target's parameters but those that other components give."""
+    return {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
+
+
+def _typed_arguments(
+    target: Callable[..., Any], parameters: dict[str, inspect.Parameter], values: dict[str, Any], name: str
+) -> dict[str, Any]:
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    fields: list[Any] = [
+        (p.name, hints[p.name], MISSING if p.default is inspect.Parameter.empty else p.default)
+        for p in parameters.values()
+    ]
+    schema = dataclasses.make_dataclass("Arguments", [(n, t, dataclasses.field(default=d)) for n, t, d in fields])
+    return vars(typed(schema, OmegaConf.create(values), prefix=f"{name}."))
+
+
+def _kind(hint: Any) -> str:
+    if isinstance(hint, types.UnionType):
+        return " or ".join(_kind(part) for part in typing.get_args(hint))
+    kinds = {int: "an integer", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
+    return kinds.get(hint, "null" if hint is type(None) else f"a {hint}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _walk(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every entry of nested dicts, sections included."""
+    for key, value in node.items():
+        yield f"{prefix}{key}", value
+        if isinstance(value, dict):
+            yield from _walk(value, f"{prefix}{key}.")

@@ -1,0 +1,1 @@
+"""Where samples come from, the packed store, and the order of batches."""

@@ -1,0 +1,41 @@
+"""Which samples batch k holds, as a function of (seed, k)."""
+
+from functools import lru_cache
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lsgan.streams import stream
+
+
+class Batches(Protocol):
+    """An endless, repeatable sequence of real batches."""
+
+    def batch(self, index: int, device: torch.device) -> Tensor:
+        """Real samples [batch_size, *shape] of batch `index`, float32 on `device`, images in [-1, 1]."""
+        ...
+
+
+class BatchOrder:
+    """Every image once an epoch, in an order that depends on (seed, epoch) alone.
+
+    Epochs are laid end to end and cut into batches, so no image is dropped and a batch may span two.
+    """
+
+    def __init__(self, num_images: int, batch_size: int, seed: int) -> None:
+        self._num_images, self._batch_size = num_images, batch_size
+        self._epoch = lru_cache(maxsize=2)(
+            lambda epoch: torch.randperm(num_images, generator=stream(seed, "epoch", epoch))
+        )
+
+    def indices(self, index: int) -> Tensor:
+        """Image numbers of batch `index`: int64 [batch_size], each in [0, num_images)."""
+        start, stop = index * self._batch_size, (index + 1) * self._batch_size
+        pieces = []
+        while start < stop:
+            epoch, offset = divmod(start, self._num_images)
+            piece = self._epoch(epoch)[offset : offset + stop - start]
+            pieces.append(piece)
+            start += len(piece)
+        return torch.cat(pieces)

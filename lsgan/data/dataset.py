@@ -1,0 +1,33 @@
+"""What every data set offers: the protocol behind the config group `dataset`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from lsgan.data.batches import Batches
+from lsgan.data.pictures import Picture
+
+
+class Dataset(Protocol):
+    """Knows the shape of its samples before it reads any, and how to show samples to people."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        ...
+
+    @property
+    def samples_shown(self) -> int:
+        """How many samples make a telling picture."""
+        ...
+
+    def open(self, data_dir: Path, batch_size: int, seed: int) -> Batches: ...
+
+    def picture(self, samples: Tensor) -> Picture: ...
+
+    def save(self, batches: Iterable[Tensor], folder: Path) -> None: ...

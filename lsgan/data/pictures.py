@@ -1,0 +1,46 @@
+"""What people look at: samples drawn as one picture, or written one by one."""
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from torch import Tensor
+
+Picture = npt.NDArray[np.uint8]
+
+
+def to_uint8(samples: Tensor) -> Picture:
+    """Images [N, C, H, W] in [-1, 1] -> uint8 [N, H, W, C]; values beyond the range are clipped."""
+    pixels = (samples.float() + 1) * 127.5
+    return pixels.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def image_grid(samples: Tensor, columns: int = 8) -> Picture:
+    """Images [N, C, H, W] in [-1, 1] -> one picture, uint8 [H, W, 3], `columns` images to a row."""
+    from torchvision.utils import make_grid
+
+    grid = make_grid(samples.float().clamp(-1, 1).cpu(), nrow=columns, padding=2, pad_value=-1)
+    return to_uint8(grid[None])[0]
+
+
+def scatter(real: Tensor, fake: Tensor, limit: float) -> Picture:
+    """Two panels of points [N, 2] with equal axes from -limit to limit: real and generated. uint8 [H, W, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    canvas = FigureCanvasAgg(Figure(figsize=(9, 4.6), dpi=100, layout="constrained"))
+    panels = canvas.figure.subplots(1, 2)
+    for panel, points, title in zip(panels, (real, fake), ("real", "generated"), strict=True):
+        panel.scatter(*points.float().cpu().numpy().T, s=4, alpha=0.4, linewidths=0)
+        panel.set(title=f"{title} ({len(points)} points)", xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_images(batches: Iterable[Tensor], folder: Path) -> None:
+    """Batches of images [N, C, H, W] in [-1, 1] as folder/000000.png, 000001.png, …"""
+    for i, pixels in enumerate(chain.from_iterable(map(to_uint8, batches))):
+        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(folder / f"{i:06d}.png")

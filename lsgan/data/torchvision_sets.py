@@ -1,0 +1,81 @@
+"""Data sets that torchvision downloads and reads."""
+
+from abc import abstractmethod
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from torchvision import datasets
+
+from lsgan.data.images import ImageDataset
+from lsgan.errors import LsganError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchvisionDataset(ImageDataset):
+    """The training images of a torchvision data set, downloaded to `<data_dir>/torchvision`."""
+
+    def source_id(self, data_dir: Path) -> str:
+        return f"torchvision {self.name} train"
+
+    def open_source(self, data_dir: Path) -> nullcontext["_TorchvisionSource"]:
+        root = data_dir / "torchvision"
+        try:
+            return nullcontext(_TorchvisionSource(self.load(root)))
+        except (OSError, RuntimeError) as error:  # torchvision raises either, by data set and cause
+            reason = " ".join(str(error).split())
+            raise LsganError(
+                f"{self.name} could not be downloaded to {root.absolute()}: {reason}. "
+                "Try again later, or put torchvision's files there by hand."
+            ) from error
+
+    @abstractmethod
+    def load(self, root: Path) -> datasets.VisionDataset:
+        """The torchvision data set, downloaded if its files are not in `root` yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mnist(TorchvisionDataset):
+    """60,000 handwritten digits, 28×28, grey."""
+
+    def load(self, root: Path) -> datasets.VisionDataset:
+        return datasets.MNIST(root, train=True, download=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FashionMnist(TorchvisionDataset):
+    """60,000 pieces of clothing, 28×28, grey."""
+
+    def load(self, root: Path) -> datasets.VisionDataset:
+        return datasets.FashionMNIST(root, train=True, download=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(TorchvisionDataset):
+    """50,000 photographs of ten kinds of things, 32×32, RGB."""
+
+    def load(self, root: Path) -> datasets.VisionDataset:
+        return datasets.CIFAR10(root, train=True, download=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CelebA(TorchvisionDataset):
+    """162,770 aligned faces, 178×218, RGB. The download needs the extra `lsgan[celeba]`."""
+
+    def load(self, root: Path) -> datasets.VisionDataset:
+        return datasets.CelebA(root, split="train", download=True)
+
+
+class _TorchvisionSource:
+    def __init__(self, dataset: datasets.VisionDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def name(self, index: int) -> str:
+        return f"image {index}"
+
+    def image(self, index: int) -> Image.Image:
+        return self._dataset[index][0]

@@ -1,0 +1,72 @@
+"""What the person at the keyboard sees: log lines and one progress bar."""
+
+import logging
+import time
+
+from rich import get_console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lsgan.tracking.tracker import Outcome, Record
+
+log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LINES = 15  # where there is no terminal to draw a bar on
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints above the progress bar, never wrapped: paths stay whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else None
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        get_console().print(prefix + self.format(record), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_log_lines() -> None:
+    """Sends the package's log lines to the console; once a process, however often it is called."""
+    logger = logging.getLogger("lsgan")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    if not any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers):
+        handler = _ConsoleHandler(logging.INFO)
+        logger.addHandler(handler)
+
+
+class ConsoleTracker:
+    """A progress bar with the numbers that tell whether a GAN is healthy; plain lines without a terminal."""
+
+    def __init__(self, steps: int, first_step: int) -> None:
+        self._steps = steps
+        self._last_line = time.monotonic()
+        self._bar = Progress(
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            disable=not get_console().is_terminal,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("", total=steps, completed=first_step, numbers="")
+
+    def log(self, record: Record) -> None:
+        if not record.scalars:
+            return
+        numbers = _numbers(record)
+        self._bar.update(self._task, completed=record.step, numbers=numbers)
+        if self._bar.disable and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            log.info("step %d/%d  %s", record.step, self._steps, numbers)
+
+    def close(self, outcome: Outcome) -> None:
+        self._bar.stop()
+
+
+def _numbers(record: Record) -> str:
+    value = record.scalars
+    return (
+        f"{value['images_per_second']:.0f} images/s  "
+        f"loss D {value['loss/discriminator']:.3f} G {value['loss/generator']:.3f}  "
+        f"D(real) {value['logits/real_mean']:+.2f} D(fake) {value['logits/fake_mean']:+.2f}"
+    )

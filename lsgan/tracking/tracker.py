@@ -1,0 +1,98 @@
+"""The protocol that the training loop writes to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that is logged of one step, in one piece.
+
+    Args:
+        step: G updates so far.
+        scalars: by name, `loss/generator` for example.
+        pictures: uint8 [H, W, 3] by name.
+        histograms: the values themselves, float [N], by name.
+    """
+
+    step: int
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    histograms: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+class Outcome(NamedTuple):
+    """How a run ended: `finished`, `failed` or `interrupted`, and why if it did not finish."""
+
+    status: str
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, error: BaseException | None) -> "Outcome":
+        if error is None:
+            return cls("finished")
+        if isinstance(error, KeyboardInterrupt):
+            return cls("interrupted", "Ctrl-C")
+        return cls("failed", str(error) or type(error).__name__)
+
+
+class RunInfo(NamedTuple):
+    """What a tracker may want to know of a run."""
+
+    folder: Path
+    study: str
+    run: str
+    config: dict[str, Any]  # resolved, dotted keys
+    tags: Sequence[str]
+    steps: int
+    first_step: int  # 0, or where a resumed run goes on
+
+
+class Tracker(Protocol):
+    """Receives the records of one run, and learns at last how it ended."""
+
+    def log(self, record: Record) -> None: ...
+
+    def close(self, outcome: Outcome) -> None: ...
+
+
+class Service(Protocol):
+    """A place beside the run folder where runs can be followed; a choice of the config group `tracker`."""
+
+    def start(self, info: RunInfo) -> Tracker: ...
+
+
+class Trackers:
+    """Several trackers as one. As a context manager it closes each of them, also when the body fails."""
+
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
+        self._trackers = trackers
+
+    def log(self, record: Record) -> None:
+        for tracker in self._trackers:
+            tracker.log(record)
+
+    def close(self, outcome: Outcome) -> None:
+        for tracker in self._trackers:
+            tracker.close(outcome)
+
+    def __enter__(self) -> "Trackers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(Outcome.of(error))
+
+
+class NoService:
+    """Tracks nothing: the run folder is enough."""
+
+    def start(self, info: RunInfo) -> Tracker:
+        return Trackers([])

@@ -1,0 +1,121 @@
+"""Weights & Biases: a view of the run that may die without harm."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
+
+log = logging.getLogger(__name__)
+
+_TAG_LENGTH = 64  # W&B refuses longer ones
+
+
+class WeightsAndBiases:
+    """Starts W&B runs: online with a key, otherwise offline; never a prompt, never a failure.
+
+    Args:
+        project: in W&B.
+        entity: the user or team; W&B's default if None.
+        mode: auto (online with a key, else offline), online, offline or disabled. The environment
+            variable WANDB_MODE decides where mode is auto.
+
+    Raises:
+        ValueError: another mode.
+    """
+
+    def __init__(self, project: str, entity: str | None = None, mode: str = "auto") -> None:
+        modes = ("auto", "online", "offline", "disabled")
+        if mode not in modes:
+            raise ValueError(f"mode={mode} must be one of {', '.join(modes)}")
+        self._project, self._entity, self._mode = project, entity, mode
+
+    def start(self, info: RunInfo) -> Tracker:
+        """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
+        mode = _mode_by_key() if self._mode == "auto" else self._mode
+        try:
+            run = self._init(info, mode)
+        except Exception as error:  # W&B raises many kinds; none may stop a training
+            log.warning("W&B did not start %s (%s): this run is tracked offline", mode, _one_line(error))
+            try:
+                run = self._init(info, "offline")
+            except Exception as second_error:
+                log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(second_error))
+                run = None
+        return _WandbRun(run)
+
+    def _init(self, info: RunInfo, mode: Any) -> wandb.Run:
+        return wandb.init(
+            project=self._project,
+            entity=self._entity,
+            mode=mode,
+            dir=info.folder,
+            id=info.run,
+            name=info.run,
+            group=info.study,
+            tags=[tag[:_TAG_LENGTH] for tag in info.tags],
+            config=info.config,
+            resume="allow",
+            settings=wandb.Settings(
+                init_timeout=30,
+                finish_timeout=120,  # W&B's own default waits for ever
+                x_transaction_log_flush_interval=2,
+                console="off",
+                silent=True,
+            ),
+        )
+
+
+class _WandbRun:
+    def __init__(self, run: wandb.Run | None) -> None:
+        self._run = run
+        if run is not None:
+            log.info("W&B: %s", _where_to_look(run))
+
+    def log(self, record: Record) -> None:
+        if self._run is None:
+            return
+        pictures = {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
+        histograms = {
+            f"{name}_histogram": wandb.Histogram(values.tolist()) for name, values in record.histograms.items()
+        }
+        try:
+            self._run.log({**record.scalars, **pictures, **histograms}, step=record.step)
+        except Exception as error:
+            log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
+            self._run = None
+
+    def close(self, outcome: Outcome) -> None:
+        if self._run is None:
+            return
+        try:
+            self._run.summary["status"] = outcome.status
+            self._run.finish(exit_code=0 if outcome.status == "finished" else 1)
+            log.info("W&B: %s", _where_to_look(self._run))
+        except Exception as error:
+            log.warning("W&B did not close (%s): the run folder has everything", _one_line(error))
+
+
+def _mode_by_key() -> str:
+    """`online` if W&B finds a key, or else `offline`; WANDB_MODE goes before both."""
+    settings = wandb.setup().settings
+    if settings.mode in ("offline", "disabled"):
+        return settings.mode
+    try:
+        return "online" if wandb.login(prompt=False) else "offline"
+    except Exception as error:
+        log.warning("W&B does not accept the key (%s)", _one_line(error))
+        return "offline"
+
+
+def _where_to_look(run: wandb.Run) -> str:
+    if not run.offline:
+        return str(run.url)
+    folder = Path(run.dir).parents[1]
+    return f"offline; look with `wandb leet {folder}`, upload with `wandb sync {folder}/offline-run-*`"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

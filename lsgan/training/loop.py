@@ -1,0 +1,133 @@
+"""The training loop, from top to bottom."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from lsgan.data.batches import Batches
+from lsgan.data.dataset import Dataset
+from lsgan.latents import Latent
+from lsgan.losses import Loss
+from lsgan.penalties import Penalty
+from lsgan.streams import stream
+from lsgan.tracking.tracker import Record, Tracker
+from lsgan.training.state import TrainState
+from lsgan.training.steps import DiscriminatorStep, discriminator_step, generator_step
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, how much at a time, and how often to look. All in steps, a step being one G update."""
+
+    steps: int
+    batch_size: int
+    seed: int
+    discriminator_steps: int
+    log_every: int
+    sample_every: int
+    checkpoint_every: int
+    keep_checkpoints: int
+
+
+class Problem(NamedTuple):
+    """What is trained on what."""
+
+    loss: Loss
+    penalty: Penalty
+    latent: Latent
+    dataset: Dataset
+    batches: Batches
+
+
+def train(
+    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device, tracker: Tracker, checkpoints: Path
+) -> None:
+    """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
+
+    Raises:
+        NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
+    """
+    fixed_z = problem.latent.sample(problem.dataset.samples_shown, stream(schedule.seed, "samples")).to(device)
+    if state.step == 0:
+        tracker.log(Record(0, pictures={"real": problem.dataset.picture(_real_samples(problem, device))}))
+    clock = time.perf_counter()
+    images_timed = 0
+    while state.step < schedule.steps:
+        seen, generator_loss = train_step(state, problem, schedule, device)
+        images_timed += schedule.batch_size
+        is_last = state.step == schedule.steps
+        scalars, pictures, histograms = {}, {}, {}
+        if is_last or state.step % schedule.log_every == 0:
+            scalars = _scalars(state, seen, generator_loss)
+            now = time.perf_counter()
+            scalars["images_per_second"] = images_timed / (now - clock)
+            clock, images_timed = now, 0
+        if is_last or state.step % schedule.sample_every == 0:
+            pictures["samples"] = problem.dataset.picture(state.generator_ema.module(fixed_z))
+            histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
+        if scalars or pictures:
+            tracker.log(Record(state.step, scalars, pictures, histograms))
+        if is_last or state.step % schedule.checkpoint_every == 0:
+            state.save(checkpoints, schedule.keep_checkpoints)
+
+
+def train_step(
+    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device
+) -> tuple[DiscriminatorStep, Tensor]:
+    """`discriminator_steps` updates of D, one of G and of its average; returns the last D step and G's loss.
+
+    The last batch of fakes serves D and G both, as in the paper's loop: the same z, and G does not
+    change in between.
+    """
+    for i in range(schedule.discriminator_steps):
+        index = state.step * schedule.discriminator_steps + i
+        real = problem.batches.batch(index, device)
+        z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index)).to(device)
+        with torch.set_grad_enabled(i == schedule.discriminator_steps - 1):
+            fake = state.generator(z)
+        noise = stream(schedule.seed, "penalty", index)
+        seen = discriminator_step(
+            state.discriminator, state.discriminator_optimizer, problem.loss, problem.penalty, real, fake, noise
+        )
+    generator_loss = generator_step(state.discriminator, state.generator_optimizer, problem.loss, fake)
+    state.step += 1
+    state.generator_ema.update(state.generator, schedule.batch_size, state.step * schedule.batch_size)
+    return seen, generator_loss
+
+
+def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor) -> dict[str, float]:
+    values = {
+        "loss/discriminator": seen.loss,
+        "loss/generator": generator_loss,
+        "loss/penalty": seen.penalty,
+        "logits/real_mean": seen.real_logits.mean(),
+        "logits/real_std": seen.real_logits.std(correction=0),
+        "logits/fake_mean": seen.fake_logits.mean(),
+        "logits/fake_std": seen.fake_logits.std(correction=0),
+        "gradient_norm/discriminator": _gradient_norm(state.discriminator),
+        "gradient_norm/generator": _gradient_norm(state.generator),
+    }
+    return {name: value.item() for name, value in values.items()}
+
+
+def _gradient_norm(module: nn.Module) -> Tensor:
+    """2-norm of the gradients that the last update used; they stay until the next one."""
+    return torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+
+
+def _real_samples(problem: Problem, device: torch.device) -> Tensor:
+    """As many real samples as a picture shows: those of the first batches."""
+    batches: list[Tensor] = []
+    while sum(map(len, batches)) < problem.dataset.samples_shown:
+        batches.append(problem.batches.batch(len(batches), device))
+    return torch.cat(batches)[: problem.dataset.samples_shown]
+
+
+def _values(logits: Tensor) -> npt.NDArray[np.float32]:
+    return logits.float().flatten().cpu().numpy()

@@ -1,0 +1,86 @@
+"""The two half steps of a GAN update. Each changes its own network and nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lsgan.errors import LsganError
+from lsgan.losses import Loss
+from lsgan.penalties import Penalty
+
+
+class NonFiniteLossError(LsganError):
+    """A loss became NaN or infinite; raised before the optimizer step, so the weights are still good."""
+
+
+class DiscriminatorStep(NamedTuple):
+    """What D's half step saw; tensors without a graph."""
+
+    loss: Tensor  # scalar, without the penalty
+    penalty: Tensor  # scalar
+    real_logits: Tensor  # [N, 1]
+    fake_logits: Tensor  # [N, 1]
+
+
+def discriminator_step(
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Loss,
+    penalty: Penalty,
+    real: Tensor,
+    fake: Tensor,
+    noise: torch.Generator,
+) -> DiscriminatorStep:
+    """One update of D. Real and fake samples [N, ...] pass D as two batches (batch norm sees them apart).
+
+    Raises:
+        NonFiniteLossError: before D is changed.
+    """
+    fake = fake.detach()
+    real_logits, fake_logits = discriminator(real), discriminator(fake)
+    adversarial = loss.discriminator(real_logits, fake_logits)
+    regulariser = penalty(discriminator, real, fake, noise)
+    total = adversarial + regulariser
+    _stop_unless_finite("discriminator", total)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    optimizer.step()
+    return DiscriminatorStep(adversarial.detach(), regulariser.detach(), real_logits.detach(), fake_logits.detach())
+
+
+def generator_step(discriminator: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss, fake: Tensor) -> Tensor:
+    """One update of G, through the fakes [N, ...] that G made with a graph; returns G's loss, a scalar.
+
+    The fakes may be those of D's half step: G has not changed since, so they are still G's samples.
+
+    Raises:
+        NonFiniteLossError: before G is changed.
+    """
+    with _frozen(discriminator):
+        value = loss.generator(discriminator(fake))
+        _stop_unless_finite("generator", value)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+    optimizer.step()
+    return value.detach()
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """Gradients flow through the module, but none is computed for its parameters."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def _stop_unless_finite(side: str, value: Tensor) -> None:
+    if not torch.isfinite(value):
+        raise NonFiniteLossError(
+            f"the {side}'s loss is {value.item()}; its weights were left as they are. "
+            "Lower optimizer.lr, or add a penalty (penalty=r1)"
+        )

@@ -1,0 +1,97 @@
+"""Who may import whom (see docs/design.md): rules that a machine checks, so that nobody has to remember them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "lsgan"
+BOTTOM = {"errors", "latents", "losses", "penalties", "streams"}
+MIDDLE = {"architectures", "data", "tracking"}
+TOP = {"command", "config", "sample"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path):
+    """Every module that the file imports anywhere, type checking included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "lsgan":
+                yield from (f"lsgan.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def layer(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def siblings(path):
+    return {name.split(".")[1] for name in imports(path) if name.startswith("lsgan.")}
+
+
+def may_import(name):
+    if name == "losses":
+        return set()
+    if name in BOTTOM:
+        return BOTTOM - {"losses", "penalties"}
+    if name in MIDDLE:
+        return BOTTOM | {name}
+    if name == "training":
+        return BOTTOM | {"training", "data", "tracking"}
+    return BOTTOM | MIDDLE | TOP | {"training"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    if path == PACKAGE / "__init__.py":
+        assert siblings(path) == set()
+        return
+    assert siblings(path) <= may_import(layer(path))
+
+
+def test_training_uses_protocols_only():
+    """Of data and tracking, training may know what batches, a data set and a tracker are, and no more."""
+    allowed = {"lsgan.data.batches", "lsgan.data.dataset", "lsgan.tracking.tracker"}
+    for path in (PACKAGE / "training").glob("*.py"):
+        used = {name for name in imports(path) if name.startswith(("lsgan.data", "lsgan.tracking"))}
+        assert used <= allowed, path
+
+
+def test_losses_and_penalties_are_torch_alone():
+    for name in ("losses", "penalties"):
+        assert {n.split(".")[0] for n in imports(PACKAGE / f"{name}.py")} <= {
+            "collections",
+            "dataclasses",
+            "math",
+            "torch",
+            "typing",
+        }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_top_knows_hydra_and_one_file_knows_wandb(path):
+    used = {name.split(".")[0] for name in imports(path)}
+    if layer(path) not in TOP:
+        assert not used & {"hydra", "omegaconf"}
+    if path != PACKAGE / "tracking" / "weights_and_biases.py":
+        assert "wandb" not in used
+
+
+def test_every_module_belongs_to_a_layer():
+    assert {layer(path) for path in MODULES} == BOTTOM | MIDDLE | TOP | {"training", "__init__"}
+
+
+def test_torch_is_not_imported_before_the_config_is_checked():
+    """Nothing that train.py imports at its top may pull in torch: help and mistakes answer at once."""
+    for path in (ROOT / "train.py", PACKAGE / "config.py", PACKAGE / "command.py", PACKAGE / "errors.py"):
+        top_level = ast.Module(
+            [n for n in ast.parse(path.read_text()).body if isinstance(n, (ast.Import, ast.ImportFrom))], []
+        )
+        names = {a.name for n in top_level.body if isinstance(n, ast.Import) for a in n.names}
+        names |= {n.module for n in top_level.body if isinstance(n, ast.ImportFrom)}
+        assert not {n for n in names if n.split(".")[0] in ("torch", "torchvision", "wandb")}, path
