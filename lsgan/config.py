@@ -319,26 +319,20 @@ def _check_batch_norm(networks: Iterable["nn.Module"], batch_size: int) -> None:
 
 
 def _check_unread(cfg: DictConfig) -> None:
-    """Every root key must be a setting, and every value outside a component be referred to by some ${…}."""
+    """Every root key must be a setting; a value outside a component must serve the components beside it.
+
+    `optimizer.lr` does: `optimizer.generator.lr` refers to it, or did before it was overridden.
+    """
     raw: Any = OmegaConf.to_container(cfg, resolve=False)
-    for key in raw:
+    for key, value in raw.items():
         if key not in Settings.__dataclass_fields__:
-            raise LsganError(f"{key} is read by nothing{did_you_mean(key, all_keys(cfg))}: take it out")
-    referred = {name for _, value in _walk(raw) for name in re.findall(r"\$\{([\w.]+)\}", str(value))}
-    if not referred:
-        return  # the resolved config of an earlier run, which was checked when it was composed
-    for key, value in _walk(raw):
-        inside_component = any("_target_" in parent for parent in _parents(raw, key))
-        if "." in key and not isinstance(value, dict) and not inside_component and key not in referred:
-            raise LsganError(f"{key} is read by nothing: take it out")
-
-
-def _parents(raw: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
-    """The dicts on the way down to a dotted key."""
-    node: Any = raw
-    for name in key.split("."):
-        yield node
-        node = node[name]
+            known = {*Settings.__dataclass_fields__, *(name for name in all_keys(cfg) if name.split(".")[0] != key)}
+            raise LsganError(f"{key} is read by nothing{did_you_mean(key, known)}: take it out")
+        if isinstance(value, dict) and "_target_" not in value:
+            components = [part for part in value.values() if isinstance(part, dict)]
+            for name, part in value.items():
+                if "_target_" not in part if isinstance(part, dict) else not any(name in c for c in components):
+                    raise LsganError(f"{key}.{name} is read by nothing: take it out")
 
 
 def _target(node: Any, name: str) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """Weights & Biases: a view of the run that may die without harm."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ class _WandbRun:
         except Exception as error:
             log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
             self._run = None
+            with suppress(Exception):
+                wandb.teardown()  # or its own exit hook would fail loudly at the end of the process
 
     def close(self, outcome: Outcome) -> None:
         if self._run is None:

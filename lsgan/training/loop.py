@@ -18,7 +18,7 @@ from lsgan.penalties import Penalty
 from lsgan.streams import stream
 from lsgan.tracking.tracker import Record, Tracker
 from lsgan.training.state import TrainState
-from lsgan.training.steps import DiscriminatorStep, discriminator_step, generator_step
+from lsgan.training.steps import DiscriminatorStep, NonFiniteLossError, discriminator_step, generator_step
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ def train(
     clock = time.perf_counter()
     images_timed = 0
     while state.step < schedule.steps:
-        seen, generator_loss = train_step(state, problem, schedule, device)
+        try:
+            seen, generator_loss = train_step(state, problem, schedule, device)
+        except NonFiniteLossError as error:
+            raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
         is_last = state.step == schedule.steps
         scalars, pictures, histograms = {}, {}, {}

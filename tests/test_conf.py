@@ -1,0 +1,145 @@
+"""Every YAML under conf/ is composed, checked and built."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from lsgan import config
+from lsgan.streams import stream
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+NEEDED = {
+    "loss=lsgan": ("loss.a=-2", "loss.b=2", "loss.c=0"),
+    "dataset=image_folder": ("dataset.root=somewhere",),
+}
+CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
+NAMED_IN_THE_README = {
+    "dataset": "digits gaussian_ring mnist fashion_mnist cifar10 celeba image_folder "
+    "lsun_church lsun_bedroom lsun_dining_room lsun_kitchen lsun_conference_room",
+    "architecture": "dcgan lsgan_lsun mlp",
+    "loss": "lsgan_b1c0a-1 lsgan_b1c1a0 lsgan nsgan minimax hinge wgan",
+    "optimizer": "adam rmsprop",
+    "penalty": "none r1 wgan_gp lsgan_gp",
+    "tracker": "wandb none",
+    "runtime": "auto cpu cuda",
+    "experiment": "paper_lsun_church paper_gaussian_mixture stability_bn_g stability_bn_gd",
+}
+
+
+def assembled(composed, *overrides):
+    return config.assemble(composed(*overrides))
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_builds_a_gan_that_fits_together(composed, choice, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: choice == "runtime=cuda")
+    if choice == "runtime=cuda":
+        assert config.build(config.check(composed(choice)), "runtime").torch_device.type == "cuda"
+        return
+    fitting = ("dataset=lsun_church",) if choice == "architecture=lsgan_lsun" else ()
+    fitting += ("dataset=gaussian_ring",) if choice == "architecture=mlp" else ()
+    experiment = assembled(composed, choice, *NEEDED.get(choice, ()), *fitting)
+    z = experiment.latent.sample(2, stream(0, "z"))
+    samples = experiment.state.generator(z)
+    assert samples.shape == (2, *experiment.dataset.shape)
+    assert experiment.state.discriminator(samples).shape == (2, 1)
+    assert OmegaConf.create(experiment.resolved("name"))["run"] == "name"
+
+
+@pytest.mark.parametrize("group", NAMED_IN_THE_README)
+def test_the_vocabulary_is_complete(group):
+    assert set(NAMED_IN_THE_README[group].split()) <= {path.stem for path in (CONF / group).glob("*.yaml")}
+
+
+def test_the_default(composed):
+    experiment = assembled(composed)
+    assert experiment.loss.name == "lsgan_b1c0a-1"
+    assert experiment.dataset.shape == (1, 32, 32)
+    for optimizer in (experiment.state.generator_optimizer, experiment.state.discriminator_optimizer):
+        assert isinstance(optimizer, torch.optim.Adam)
+        assert optimizer.defaults["lr"] == 2e-4
+        assert tuple(optimizer.defaults["betas"]) == (0.5, 0.999)
+
+
+def test_lsun_comes_with_the_papers_network(composed):
+    state = assembled(composed, "loss=lsgan_b1c0a-1", "dataset=lsun_church").state
+    assert (parameters(state.generator), parameters(state.discriminator)) == (15_591_427, 4_333_441)
+    other = assembled(composed, "dataset=lsun_church", "architecture=dcgan", "dataset.resolution=64")
+    assert other.dataset.shape == (3, 64, 64)
+
+
+def test_paper_lsun_church(composed):
+    experiment = assembled(composed, "experiment=paper_lsun_church")
+    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == (0, 1, 1)
+    assert experiment.state.generator_optimizer.defaults["lr"] == 1e-3
+    assert experiment.schedule.batch_size == 64
+    assert experiment.schedule.steps == 1_000_000
+    z = experiment.latent.sample(100, stream(0, "z"))
+    assert z.shape == (100, 1024)
+    assert -1 <= z.min() < -0.99
+
+
+def test_paper_gaussian_mixture(composed):
+    experiment = assembled(composed, "experiment=paper_gaussian_mixture")
+    state = experiment.state
+    assert (parameters(state.generator), parameters(state.discriminator)) == (49_666, 17_025)
+    assert state.generator_optimizer.defaults["lr"] == 1e-3
+    assert state.discriminator_optimizer.defaults["lr"] == 1e-4
+    assert (experiment.schedule.batch_size, experiment.schedule.steps) == (512, 35_000)
+    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator_parameters", "optimizer", "targets"),
+    [
+        ("stability_bn_g", 4_316_545, torch.optim.Adam, (0, 1, 1)),
+        ("stability_bn_gd", 4_314_753, torch.optim.RMSprop, (-1, 1, 0)),
+    ],
+)
+def test_stability_experiments(composed, name, discriminator_parameters, optimizer, targets):
+    experiment = assembled(composed, f"experiment={name}")
+    state = experiment.state
+    assert (parameters(state.generator), parameters(state.discriminator)) == (12_702_851, discriminator_parameters)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in state.generator.modules())
+    assert isinstance(state.generator_optimizer, optimizer)
+    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == targets
+    assert experiment.dataset.scene == "bedroom"
+    assert experiment.latent.dim == 1024
+
+
+def test_separate_learning_rates(composed):
+    state = assembled(composed, "optimizer.lr=1.0e-3", "optimizer.generator.lr=5.0e-5").state
+    assert state.generator_optimizer.defaults["lr"] == 5e-5
+    assert state.discriminator_optimizer.defaults["lr"] == 1e-3
+
+
+def test_weights_depend_on_the_seed_alone(composed):
+    first, second, other = (
+        assembled(composed, *overrides).state.generator.state_dict()["0.weight"]
+        for overrides in (("loss=nsgan",), ("loss=hinge", "optimizer=rmsprop"), ("seed=1",))
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_an_overridden_target_shows_in_the_runs_name(composed):
+    assert assembled(composed, "loss.a=-0.5", "seed=3").run_name.startswith("lsgan_b1c0a-0.5-s3-20")
+    assert assembled(composed, "run=mine").run_name == "mine"
+
+
+def test_images_replace_steps(composed):
+    assert assembled(composed, "images=1000", "batch_size=64").schedule.steps == 16
+
+
+def test_data_dir_from_the_environment(composed, monkeypatch):
+    assert str(config.check(composed()).data_dir) == "data"
+    monkeypatch.setenv("LSGAN_DATA", "/somewhere/else")
+    assert str(config.check(composed()).data_dir) == "/somewhere/else"
+    assert str(config.check(composed("data_dir=here")).data_dir) == "here"

@@ -1,0 +1,128 @@
+import pytest
+
+from lsgan import config
+from lsgan.errors import LsganError
+
+MISTAKES = {
+    "steps=many": "steps=many must be an integer",
+    "steps=2.5": "steps=2.5 must be an integer",
+    "steps=0": "steps=0 must be at least 1",
+    "images=0": "images=0 must be at least 1",
+    "images=lots": "images=lots must be an integer or null",
+    "batch_size=0": "batch_size=0 must be at least 1",
+    "batch_size=1": "batch_size=1 must be at least 2: batch norm needs two samples to tell their spread",
+    "discriminator_steps=0": "discriminator_steps=0 must be at least 1",
+    "ema_halflife_images=-1": "ema_halflife_images=-1.0 must be at least 0",
+    "seed=-1": "seed=-1 must be at least 0",
+    "log_every=0": "log_every=0 must be at least 1",
+    "sample_every=0": "sample_every=0 must be at least 1",
+    "checkpoint_every=0": "checkpoint_every=0 must be at least 1",
+    "keep_checkpoints=0": "keep_checkpoints=0 must be at least 1",
+    "run=a/b": "run='a/b' names a folder: use letters, digits, '.', '_' and '-' only",
+    "study=..": "study='..' names a folder",
+    "optimizer.lr=-1.0e-3": "optimizer.generator.lr=-0.001 must be a number above 0",
+    "optimizer.lr=0": "optimizer.generator.lr=0 must be a number above 0",
+    "optimizer.lr=fast": "optimizer.generator.lr=fast must be a number above 0",
+    "optimizer.discriminator.lr=-1": "optimizer.discriminator.lr=-1 must be a number above 0",
+    "optimizer.betas=[0.5,1.5]": "optimizer.generator: Invalid beta parameter",
+    "loss.a=one": "loss.a=one must be a number",
+    "loss.a=1": "loss: a=1 and b=1 must differ",
+    "loss.c=.inf": "loss.c=.inf must be a number",
+    "loss=lsgan": "loss.a, loss.b, loss.c must be given: add loss.a=<value> loss.b=<value> loss.c=<value>",
+    "dataset=image_folder": "dataset.root must be given: add dataset.root=<value>",
+    "dataset.resolution=30": "architecture: dcgan cannot make resolution 30: it must be 4·2^k or 7·2^k",
+    "dataset.resolution=big": "dataset.resolution=big must be an integer",
+    "dataset.channels=2": "dataset: channels=2 must be 1 or 3",
+    "architecture=mlp": "architecture: mlp makes points, but the data set holds images",
+    "architecture=lsgan_lsun": "architecture: lsgan_lsun cannot make resolution 32: it must be 112",
+    "architecture.generator_batch_norm=maybe": "architecture.generator_batch_norm=maybe must be true or false",
+    "latent.dim=0": "latent: dim=0 must be at least 1",
+    "tracker.mode=loud": "tracker: mode=loud must be one of auto, online, offline, disabled",
+    "runtime.device=tpu": "runtime: device=tpu must be auto, cpu or cuda",
+    "+optimiser.lr=1": "optimiser is read by nothing (did you mean optimizer?): take it out",
+    "+training.batchsize=3": "training is read by nothing: take it out",
+    "+loss.foo=1": "loss.foo is read by nothing: take it out",
+    "+dataset.resolutoin=3": "dataset.resolutoin is read by nothing (did you mean resolution?): take it out",
+    "+optimizer.momentum=1": "optimizer.momentum is read by nothing: take it out",
+    "+optimizer.generator.nesterow=1": "optimizer.generator.nesterow is read by nothing",
+    "+architecture.shape=[3,8,8]": "architecture.shape is read by nothing",
+    "loss._target_=lsgan.losses.LeastSquare": "loss._target_=lsgan.losses.LeastSquare cannot be imported",
+}
+
+
+@pytest.mark.parametrize("override", MISTAKES)
+def test_a_mistake_is_one_sentence(composed, override):
+    with pytest.raises(LsganError) as caught:
+        config.assemble(composed(override))
+    assert str(caught.value).startswith(MISTAKES[override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("steps=1", "batch_size=2", "seed=0", "ema_halflife_images=0"),
+        ("batch_size=1", "dataset=gaussian_ring"),  # no batch norm there
+        (
+            "batch_size=1",
+            "architecture.generator_batch_norm=false",
+            "architecture.discriminator_batch_norm=false",
+        ),
+        ("loss.a=-1", "loss.b=2", "loss.c=0.5"),
+        ("+optimizer.generator.amsgrad=true",),  # an argument that the YAML does not list
+        ("run=A.b_c-1", "study=x"),
+        ("dataset.resolution=28", "dataset.channels=3"),
+    ],
+)
+def test_the_other_side_of_each_bound_is_fine(composed, overrides):
+    config.assemble(composed(*overrides))
+
+
+def test_mistakes_are_found_before_torch_is_needed(composed):
+    """`check` alone, which imports no torch, knows types, ranges, missing and unread root keys."""
+    for override in ("steps=many", "batch_size=0", "optimizer.lr=-1", "loss=lsgan", "+training.batchsize=3"):
+        with pytest.raises(LsganError):
+            config.check(composed(override))
+
+
+def test_resolved_config_builds_the_same_experiment(composed, tmp_path):
+    experiment = config.assemble(composed("loss.a=-0.5", "optimizer.lr=1.0e-3", "study=s"))
+    values = experiment.resolved(run="mine")
+    assert "${" not in config.to_yaml(values)
+    (tmp_path / "config.yaml").write_text(config.to_yaml(values))
+    again = config.assemble(config.load(tmp_path))
+    assert again.resolved(run="mine") == values
+    assert again.loss == experiment.loss
+    assert config.flat(values)["loss.a"] == -0.5
+    assert config.flat(values)["optimizer.generator.lr"] == 1e-3
+
+
+def test_resume_keeps_the_experiment_and_changes_the_rest(composed, tmp_path):
+    values = config.assemble(composed("seed=7", "images=320", "tracker=none")).resolved(run="mine")
+    (tmp_path / "config.yaml").write_text(config.to_yaml(values))
+    overrides = [f"resume={tmp_path}", "steps=50", "tracker=wandb", "tracker.mode=offline"]
+    cfg = config.for_resume(tmp_path, composed(*overrides), overrides)
+    settings = config.check(cfg)
+    assert (settings.seed, settings.steps, settings.tracker["mode"]) == (7, 50, "offline")
+    assert settings.resume == tmp_path
+    overrides = [f"resume={tmp_path}"]
+    assert config.check(config.for_resume(tmp_path, composed(*overrides), overrides)).steps == 10
+    for forbidden in ("loss=hinge", "seed=8", "+loss.a=1", "optimizer.lr=1"):
+        with pytest.raises(LsganError, match=r"resume goes on with the run's own config, so \w+ cannot be changed"):
+            config.for_resume(tmp_path, composed(), [f"resume={tmp_path}", forbidden])
+
+
+def test_a_resume_folder_that_is_none(tmp_path):
+    with pytest.raises(LsganError, match=r"is not a run folder: it has no config.yaml"):
+        config.load(tmp_path)
+    (tmp_path / "config.yaml").write_text("a: [1")
+    with pytest.raises(LsganError, match="is not readable YAML"):
+        config.load(tmp_path)
+    (tmp_path / "config.yaml").write_text("- 1")
+    with pytest.raises(LsganError, match="is not the config of a run"):
+        config.load(tmp_path)
+
+
+def test_did_you_mean():
+    assert config.did_you_mean("lsgann", ["lsgan", "hinge"]) == " (did you mean lsgan?)"
+    assert config.did_you_mean("zzz", ["lsgan", "hinge"]) == ""

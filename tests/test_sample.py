@@ -1,0 +1,71 @@
+"""`python -m lsgan.sample …` as a user types it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHORT = ("steps=4", "log_every=2", "architecture.width=4", "batch_size=8", "tracker=none", "run=r")
+
+
+@pytest.fixture
+def sample(python):
+    def run(*arguments, **options):
+        return python("-m", "lsgan.sample", *arguments, **options)
+
+    return run
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_images_and_a_grid(train, sample, tmp_path):
+    train(*SHORT, "checkpoint_every=2")
+    run = tmp_path / "runs" / "digits" / "r"
+    output = sample(f"run={run}", "num_images=70").stdout
+    out = run / "generated" / "step-000004-seed0"
+    assert f"70 samples of {run}/checkpoints/step-000004.pt in {out}" in output
+    assert sorted(path.name for path in out.iterdir()) == [*(f"{i:06d}.png" for i in range(70)), "grid.png"]
+    assert pixels(out / "000069.png").shape == (32, 32)
+    grid = pixels(out / "grid.png")
+    assert np.array_equal(grid[2:34, 2:34, 0], pixels(out / "000000.png"))
+
+    sample(f"run={run}", "num_images=8", "seed=1", "out=a")
+    sample(f"run={run}", "num_images=8", "seed=1", "out=b")
+    sample(f"run={run}", "num_images=8", "seed=1", "ema=false", "out=c")
+    sample(f"run={run}", "num_images=8", "seed=1", f"checkpoint={run}/checkpoints/step-000002.pt", "out=d")
+    a, b, c, d = (pixels(tmp_path / name / "grid.png") for name in "abcd")
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+    assert not np.array_equal(a, d)
+
+
+def test_points(train, sample, tmp_path):
+    train("dataset=gaussian_ring", "steps=4", "tracker=none", "run=r")
+    sample("run=runs/gaussian_ring/r", "num_images=3000", "out=points")
+    points = np.loadtxt(tmp_path / "points" / "points.csv", delimiter=",", skiprows=1)
+    assert points.shape == (3000, 2)
+    assert pixels(tmp_path / "points" / "grid.png").ndim == 3
+
+
+def test_mistakes(sample, tmp_path):
+    for arguments, message in {
+        (): "run must be given: add run=<value>",
+        ("run=nowhere",): "nowhere is not a run folder",
+        ("run=nowhere", "num_image=3"): "num_image is read by nothing (did you mean num_images?): take it out",
+        ("run=nowhere", "num_images=0"): "num_images=0 must be at least 1",
+        ("run=nowhere", "num_images=few"): "num_images=few must be an integer",
+        ("run=nowhere", "ema=maybe"): "ema=maybe must be true or false",
+    }.items():
+        result = sample(*arguments, expect=1)
+        assert result.stderr == f"error: {message}\n" or result.stderr.startswith(f"error: {message}: ")
+    assert "num_images   how many samples" in sample("--help").stdout
+
+
+def test_a_run_without_a_checkpoint(train, sample, tmp_path):
+    train(*SHORT)
+    run = tmp_path / "runs" / "digits" / "r"
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    assert sample(f"run={run}", expect=1).stderr == f"error: {run} holds no checkpoint yet\n"

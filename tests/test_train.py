@@ -1,0 +1,253 @@
+"""`python train.py …` as a user types it."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from torch.testing import assert_close
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("steps=6", "log_every=2", "sample_every=3", "checkpoint_every=2", "architecture.width=4", "batch_size=8")
+OFF = ("tracker=none", "runtime=cpu")
+
+
+def rows(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def without_speed(run):
+    return [{key: value for key, value in row.items() if key != "images_per_second"} for row in rows(run)]
+
+
+def status(run):
+    return json.loads((run / "status.json").read_text())
+
+
+def state(run, step):
+    return torch.load(run / "checkpoints" / f"step-{step:06d}.pt", weights_only=True)
+
+
+def test_the_default_leaves_a_complete_run_folder(train, tmp_path):
+    """Only made short: data, network, loss, optimizer and tracker are those of `python train.py`."""
+    output = train("steps=6", "log_every=2", "sample_every=3", "checkpoint_every=2").stdout
+    (run,) = (tmp_path / "runs" / "digits").iterdir()
+    assert re.fullmatch(r"lsgan_b1c0a-1-s0-\d{8}-\d{6}", run.name)
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml", "status.json", "metrics.jsonl", "samples", "checkpoints", "train.log", "wandb",
+    }  # fmt: skip
+    assert status(run) == {"status": "finished", "step": 6, "reason": None}
+    assert [row["step"] for row in rows(run)] == [2, 4, 6]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["000003.jpg", "000006.jpg", "real.jpg"]
+    with Image.open(run / "samples" / "real.jpg") as real:
+        assert np.asarray(real).std() > 60  # digits, not a black picture
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"step-00000{i}.pt" for i in (2, 4, 6)]
+    assert state(run, 6)["step"] == 6
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert (config["run"], config["study"], config["optimizer"]["generator"]["lr"]) == (run.name, "digits", 2e-4)
+    relative = run.relative_to(tmp_path)
+    for part in (
+        "lsgan_b1c0a-1: Pearson χ² (G minimises 0.5·χ²(p_data + p_g ‖ 2 p_g) under an optimal D)",
+        "At equilibrium D's loss is 1 and G's 0; if D wins outright G's is 0.5.",
+        f"run folder:  {relative}",
+        f"last sample: {relative}/samples/000006.jpg",
+        f"python train.py resume={relative} steps=12",
+        f"W&B: offline; look with `wandb leet {relative}/wandb`",
+        f"upload with `wandb sync {relative}/wandb/offline-run-*`",
+    ):
+        assert part in output
+    assert "Pearson χ²" in (run / "train.log").read_text()
+    assert not (tmp_path / ".hydra").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "runs"]
+
+
+def test_wandb_has_the_same_numbers(train, tmp_path):
+    train(*SMALL, "run=r")
+    run = tmp_path / "runs" / "digits" / "r"
+    (file,) = (run / "wandb").glob("offline-run-*/*.wandb")
+    reader = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", file]
+    lines = subprocess.run(reader, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    history = [record["history"]["item"] for record in map(json.loads, lines) if record["type"] == "history"]
+    logged = [{"step": row["_step"], **{k: row[k] for k in rows(run)[0] if k != "step"}} for row in history
+              if "loss/generator" in row]  # fmt: skip
+    assert logged == rows(run)
+    media = run / next(iter((run / "wandb").glob("offline-run-*/files/media/images")))
+    assert len(list(media.glob("samples_*.jpg"))) == 2
+    assert len(list(media.glob("real_*.jpg"))) == 1
+
+
+def test_a_bad_wandb_key_costs_a_warning(train, tmp_path):
+    output = train(*SMALL, "run=r", WANDB_API_KEY="short").stdout
+    assert "warning: W&B does not accept the key" in output
+    assert status(tmp_path / "runs" / "digits" / "r")["status"] == "finished"
+
+
+def test_resume_is_exact_and_every_row_is_there_once(train, tmp_path):
+    train(*SMALL, *OFF, "run=whole")
+    train(*SMALL, *OFF, "run=cut", "steps=4")
+    cut, whole = (tmp_path / "runs" / "digits" / name for name in ("cut", "whole"))
+    train(f"resume={cut}", "steps=6")
+    assert_close(state(cut, 6), state(whole, 6), atol=0, rtol=0)
+    assert without_speed(cut) == without_speed(whole)
+    assert status(cut)["step"] == 6
+
+
+def test_same_seed_same_numbers(train, tmp_path):
+    train(*SMALL, *OFF, "run=a", "seed=3")
+    train(*SMALL, *OFF, "run=b", "seed=3")
+    a, b = (tmp_path / "runs" / "digits" / name for name in "ab")
+    assert without_speed(a) == without_speed(b)
+    assert_close(state(a, 6), state(b, 6), atol=0, rtol=0)
+
+
+def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
+    result = train("-m", "loss=lsgan_b1c0a-1,nsgan", "dataset.resolution=32,30", *SMALL, *OFF, expect=1)
+    study = tmp_path / "runs" / "digits"
+    assert sorted(path.name[:5] for path in study.iterdir() if path.is_dir()) == ["lsgan", "nsgan"]
+    assert all(status(path)["status"] == "finished" for path in study.iterdir() if path.is_dir())
+    assert (study / "multirun.yaml").exists()
+    assert result.stderr.count("error: architecture: dcgan cannot make resolution 30") == 2
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_the_missions_command_on_a_local_lsun(train, tmp_path, make_lmdb, drawings, form):
+    lmdb_folder = make_lmdb(tmp_path / "data" / "church_outdoor_train_lmdb", drawings(12))
+    if form == "zip":
+        shutil.make_archive(str(lmdb_folder), "zip", lmdb_folder.parent, lmdb_folder.name)
+        shutil.rmtree(lmdb_folder)
+    short = ("steps=1", "batch_size=4")
+    output = train("loss=lsgan_b1c0a-1", "dataset=lsun_church", *short, *OFF).stdout
+    (run,) = (tmp_path / "runs" / "lsun_church").iterdir()
+    content = state(run, 1)
+    assert (
+        sum(v.numel() for k, v in content["generator"].items() if "running" not in k and "num_" not in k) == 15_591_427
+    )
+    assert "lsun_church: 12 images 3×112×112" in output
+    with Image.open(run / "samples" / "000001.jpg") as grid:
+        assert grid.size == (8 * 114 + 2, 8 * 114 + 2)
+
+
+def test_any_folder_of_images(train, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for i in range(5):
+        Image.new("RGB", (40, 30), (50 * i, 0, 0)).save(tmp_path / "pictures" / f"{i}.png")
+    (tmp_path / "pictures" / "broken.png").write_bytes(b"no")
+    output = train("dataset=image_folder", "dataset.root=pictures", "dataset.resolution=16", *SMALL, *OFF).stdout
+    assert "warning: skipped 1 of 6 images that cannot be read:\n  " in output
+    assert "broken.png: cannot identify image file" in output
+    assert "image_folder: 5 images 3×16×16" in output
+
+
+def test_points(train, tmp_path):
+    train("dataset=gaussian_ring", "steps=20", "log_every=10", *OFF)
+    (run,) = (tmp_path / "runs" / "gaussian_ring").iterdir()
+    with Image.open(run / "samples" / "000020.jpg") as scatter:
+        assert scatter.size == (900, 460)
+
+
+@pytest.mark.parametrize("loss", ["lsgan_b1c1a0", "nsgan", "minimax", "hinge", "wgan"])
+@pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp", "lsgan_gp"])
+def test_losses_with_penalties(composed, tmp_path, loss, penalty):
+    """In process: every pair makes finite steps on real digits."""
+    from lsgan import config
+    from lsgan.training.loop import Problem, train_step
+
+    cfg = composed(
+        f"loss={loss}", f"penalty={penalty}", "architecture.width=4", "batch_size=8", "discriminator_steps=2"
+    )
+    experiment = config.assemble(cfg)
+    batches = experiment.dataset.open(tmp_path, 8, 0)
+    problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
+    for _ in range(3):
+        seen, generator_loss = train_step(experiment.state, problem, experiment.schedule, torch.device("cpu"))
+    assert all(t.isfinite().all() for t in (*seen, generator_loss))
+    assert (seen.penalty > 0) == (penalty != "none")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
+    result = train("run=r", "steps=200", "optimizer.lr=1.0e+20", "log_every=1", "checkpoint_every=1", *OFF, expect=1)
+    run = tmp_path / "runs" / "digits" / "r"
+    assert re.search(
+        r"^error: step \d+: the (discriminator|generator)'s loss is (nan|inf|-inf); its weights", result.stderr
+    )
+    assert result.stderr.count("\n") == 1
+    ended = status(run)
+    assert ended["status"] == "failed"
+    assert "loss is" in ended["reason"]
+    newest = max((run / "checkpoints").glob("*.pt"))
+    assert torch.load(newest, weights_only=True)["step"] == ended["step"]
+    assert ended["reason"] in (run / "train.log").read_text()
+
+
+def test_ctrl_c_closes_the_run(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "run=r", "log_every=1", "checkpoint_every=1", "tracker=none"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = tmp_path / "runs" / "digits" / "r"
+    for _ in range(600):
+        if (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert status(run)["status"] == "interrupted"
+    assert "go on with: python train.py resume=runs/digits/r" in output
+    assert "Traceback" not in errors
+
+
+MISTAKES = {
+    ("optimiser=adam",): "optimiser: no such setting (did you mean optimizer?); python train.py --help lists all",
+    ("optimizer.lrr=1",): "optimizer.lrr: no such setting (did you mean optimizer.lr?)",
+    ("dataset=gaussian_ring", "dataset.radios=2"): "dataset.radios: no such setting (did you mean dataset.radius?)",
+    ("loss=lsgn",): "loss=lsgn: no such choice (did you mean lsgan?); choose one of hinge, lsgan, ",
+    ("dataset=imagenet",): "dataset=imagenet: no such choice",
+    ("loss.a=one",): "loss.a=one must be a number",
+    ("loss=lsgan", "loss.a=1"): "loss.b, loss.c must be given: add loss.b=<value> loss.c=<value>",
+    ("steps=many",): "steps=many must be an integer",
+    ("dataset.resolution=30",): "architecture: dcgan cannot make resolution 30",
+    ("batch_size=0",): "batch_size=0 must be at least 1",
+    ("optimizer.lr=-1",): "optimizer.generator.lr=-1 must be a number above 0",
+    ("+training.batchsize=3",): "training is read by nothing",
+    ("resume=nowhere",): "nowhere is not a run folder: it has no config.yaml",
+    ("dataset=image_folder", "dataset.root=empty"): "dataset.root=empty: ",
+    ("dataset=lsun_church",): "LSUN church_outdoor is not in ",
+    ("runtime=cuda",): "runtime: device=cuda, but PyTorch sees no CUDA GPU here",
+    ("loss.a=[1",): "loss.a=[1 is not understood: write key=value",
+    ("steps",): "steps is not understood: write key=value",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES, ids=" ".join)
+def test_a_mistake_costs_one_sentence_and_leaves_nothing(train, tmp_path, arguments):
+    if arguments == ("runtime=cuda",) and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    result = train(*arguments, expect=1)
+    assert result.stderr.startswith(f"error: {MISTAKES[arguments]}")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_name_is_not_overwritten(train, tmp_path):
+    train(*SMALL, *OFF, "run=r")
+    before = (tmp_path / "runs" / "digits" / "r" / "metrics.jsonl").read_bytes()
+    result = train(*SMALL, *OFF, "run=r", expect=1)
+    assert "run=r: runs/digits/r exists already; go on with it by resume=runs/digits/r" in result.stderr
+    assert (tmp_path / "runs" / "digits" / "r" / "metrics.jsonl").read_bytes() == before
+
+
+def test_help_is_for_people(train):
+    output = train("--help").stdout
+    for part in ("Choices (group=choice)", "lsgan_b1c0a-1", "lsun_church", "python train.py resume=", "batch_size: 32"):
+        assert part in output
+    assert "Hydra (https" not in output

@@ -1,0 +1,80 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lsgan.errors import LsganError
+from lsgan.tracking.run_folder import RunFolder
+from lsgan.tracking.tracker import Outcome, Record
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder.create(tmp_path / "study", "run", unique=False)
+    folder.start(0, "seed: 1\n")
+    yield folder
+    folder.close(Outcome("finished"))
+
+
+def status(folder):
+    return json.loads((folder.path / "status.json").read_text())
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder.path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_config_and_status_are_there_from_the_start(folder):
+    assert (folder.path / "config.yaml").read_text() == "seed: 1\n"
+    assert status(folder) == {"status": "running", "step": 0, "reason": None}
+
+
+def test_numbers_and_pictures(folder):
+    picture = np.full((20, 30, 3), 200, np.uint8)
+    folder.log(Record(0, pictures={"real": picture}))
+    folder.log(Record(10, {"loss/generator": 0.5}, {"samples": picture}))
+    assert rows(folder) == [{"step": 10, "loss/generator": 0.5}]  # on disk at once
+    assert status(folder)["step"] == 10
+    assert folder.last_picture == folder.path / "samples" / "000010.jpg"
+    with Image.open(folder.last_picture) as image:
+        assert image.size == (30, 20)
+        assert abs(np.asarray(image).astype(int) - 200).max() <= 1
+    assert (folder.path / "samples" / "real.jpg").exists()
+
+
+def test_how_it_ended(tmp_path):
+    folder = RunFolder.create(tmp_path, "run", unique=False)
+    folder.start(0, "")
+    folder.log(Record(7, {"x": 1.0}))
+    logging.getLogger("lsgan.test").warning("something odd")
+    folder.close(Outcome("failed", "the loss is nan"))
+    assert status(folder) == {"status": "failed", "step": 7, "reason": "the loss is nan"}
+    text = (folder.path / "train.log").read_text()
+    assert "WARNING something odd" in text
+    assert "failed at step 7: the loss is nan" in text
+    logging.getLogger("lsgan.test").warning("after the end")
+    assert "after the end" not in (folder.path / "train.log").read_text()
+
+
+def test_names_are_never_shared(tmp_path):
+    first = RunFolder.create(tmp_path, "run", unique=True)
+    assert [RunFolder.create(tmp_path, "run", unique=True).path.name for _ in range(2)] == ["run-2", "run-3"]
+    with pytest.raises(
+        LsganError, match=rf"run=run: {first.path} exists already; go on with it by resume={first.path}"
+    ):
+        RunFolder.create(tmp_path, "run", unique=False)
+
+
+def test_a_resumed_run_has_every_row_once(folder):
+    for step in (1, 2, 3):
+        folder.log(Record(step, {"x": float(step)}))
+    folder.close(Outcome("failed", "killed"))
+    with open(folder.path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 4, "x"')  # the kill came in the middle of a line
+    again = RunFolder(folder.path)
+    again.start(2, "seed: 1\n")
+    again.log(Record(3, {"x": 30.0}))
+    again.close(Outcome("finished"))
+    assert rows(folder) == [{"step": 1, "x": 1.0}, {"step": 2, "x": 2.0}, {"step": 3, "x": 30.0}]

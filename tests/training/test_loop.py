@@ -1,0 +1,150 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lsgan.losses import LeastSquares, NonSaturating
+from lsgan.penalties import R1, WganGP
+from lsgan.tracking.tracker import Record
+from lsgan.training.loop import train
+from lsgan.training.steps import NonFiniteLossError
+
+CPU = torch.device("cpu")
+
+
+class Memory:
+    def __init__(self):
+        self.records: list[Record] = []
+
+    def log(self, record):
+        self.records.append(record)
+
+    def close(self, outcome):
+        pass
+
+
+def weights(state):
+    return {name: part.state_dict() for name, part in state._parts().items()}
+
+
+@pytest.fixture
+def run(make_state, make_problem, make_schedule, tmp_path):
+    def run_training(state=None, loss=None, penalty=None, folder="checkpoints", **changes):
+        state, tracker = state or make_state(), Memory()
+        schedule = make_schedule(**changes)
+        problem = make_problem(loss, penalty, schedule.batch_size, schedule.seed)
+        train(state, problem, schedule, CPU, tracker, tmp_path / folder)
+        return state, tracker.records
+
+    return run_training
+
+
+def test_what_is_logged_when(run, tmp_path):
+    state, records = run(steps=7)
+    assert state.step == 7
+    assert [(r.step, bool(r.scalars), sorted(r.pictures)) for r in records] == [
+        (0, False, ["real"]),
+        (2, True, []),
+        (3, False, ["samples"]),
+        (4, True, []),
+        (6, True, ["samples"]),
+        (7, True, ["samples"]),  # the last step is always logged
+    ]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-000006.pt", "step-000007.pt"]
+    assert set(records[1].scalars) == {
+        "loss/discriminator",
+        "loss/generator",
+        "loss/penalty",
+        "logits/real_mean",
+        "logits/real_std",
+        "logits/fake_mean",
+        "logits/fake_std",
+        "gradient_norm/discriminator",
+        "gradient_norm/generator",
+        "images_per_second",
+    }
+    assert all(isinstance(value, float) for value in records[1].scalars.values())
+    assert records[2].histograms["logits/real"].shape == (16,)
+
+
+def test_same_seed_same_training_other_seed_another(run):
+    first, second, third = (weights(run(seed=seed)[0]) for seed in (0, 0, 1))
+    assert_close(first, second, atol=0, rtol=0)
+    assert not torch.equal(first["generator"]["0.weight"], third["generator"]["0.weight"])
+
+
+@pytest.mark.parametrize("penalty", [None, R1(0.1), WganGP(0.1)])
+@pytest.mark.parametrize("discriminator_steps", [1, 3])
+def test_resume_is_exact(run, make_state, tmp_path, penalty, discriminator_steps):
+    options = {"penalty": penalty, "discriminator_steps": discriminator_steps}
+    whole, records = run(steps=6, **options)
+    run(steps=4, folder="cut", **options)
+    resumed = make_state(seed=9)
+    resumed.load_latest(tmp_path / "cut")
+    resumed, later = run(state=resumed, steps=6, folder="cut", **options)
+    assert_close(weights(resumed), weights(whole), atol=0, rtol=0)
+    rows = [{k: v for k, v in r.scalars.items() if k != "images_per_second"} for r in (records[-1], later[-1])]
+    assert rows[0] == rows[1]
+    assert all("real" not in r.pictures for r in later)
+
+
+def test_data_and_noise_do_not_depend_on_the_loss(make_state, make_problem, make_schedule, tmp_path, monkeypatch):
+    """Paired comparison: whatever the loss, step k sees the same real batch and the same z."""
+
+    def seen_by(loss):
+        problem, seen = make_problem(loss), []
+        state = make_state()
+        monkeypatch.setattr(state.generator, "forward", lambda z, f=state.generator.forward: seen.append(z) or f(z))
+        batch = problem.batches.batch
+        monkeypatch.setattr(problem.batches, "batch", lambda k, d: seen.append(batch(k, d)) or seen[-1])
+        train(state, problem, make_schedule(), CPU, Memory(), tmp_path / "c")
+        return seen
+
+    least_squares, cross_entropy = seen_by(LeastSquares(0, 1, 1)), seen_by(NonSaturating())
+    assert len(least_squares) > 12
+    assert_close(least_squares, cross_entropy, atol=0, rtol=0)
+
+
+def test_several_discriminator_steps(run, make_state, monkeypatch):
+    state = make_state()
+    counts = {"generator_optimizer": 0, "discriminator_optimizer": 0}
+    for name in counts:
+        optimizer = getattr(state, name)
+
+        def step(optimizer_step=optimizer.step, name=name):
+            counts[name] += 1
+            optimizer_step()
+
+        monkeypatch.setattr(optimizer, "step", step)
+    run(state=state, steps=4, discriminator_steps=5)
+    assert counts == {"generator_optimizer": 4, "discriminator_optimizer": 20}
+
+
+def test_gradient_norms_are_those_of_the_last_update(run):
+    state, records = run(steps=2)
+    for side in ("generator", "discriminator"):
+        squares = sum(p.grad.square().sum().item() for p in getattr(state, side).parameters())
+        assert_close(records[-1].scalars[f"gradient_norm/{side}"], squares**0.5)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(run, make_state, tmp_path):
+    state = make_state()
+    run(state=state, steps=4)
+    with torch.no_grad():
+        state.discriminator[0].weight.fill_(float("nan"))
+    with pytest.raises(NonFiniteLossError, match="^step 5: the discriminator's loss is nan"):
+        run(state=state, steps=9)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-000002.pt", "step-000004.pt"]
+
+
+def test_it_learns(run, make_state):
+    """The points move towards the ring of radius 1; untrained they lie near the origin."""
+
+    def distance(generator):
+        return (generator.eval()(torch.randn(500, 4)).norm(dim=1) - 1).abs().mean()
+
+    state = make_state()
+    before = distance(state.generator_ema.module)
+    run(state=state, steps=1500, log_every=1500, sample_every=1500, checkpoint_every=1500, batch_size=64)
+    after = distance(state.generator_ema.module)
+    print(f"mean distance from the ring: {before:.3f} -> {after:.3f}")
+    assert after < before / 2
