@@ -270,7 +270,7 @@ def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
         raise LsganError(f"{prefix}{error.full_key} must be given: add {prefix}{error.full_key}=<value>") from error
     except ConfigKeyError as error:
         key = f"{prefix}{error.full_key}"
-        hint = did_you_mean(str(error.full_key), schema.__dataclass_fields__)
+        hint = did_you_mean(str(error.full_key), [field.name for field in dataclasses.fields(schema)])
         raise LsganError(f"{key} is read by nothing{hint}: take it out") from error
     except ValidationError as error:
         key = str(error.full_key)

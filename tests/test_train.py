@@ -184,8 +184,6 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
     ended = status(run)
     assert ended["status"] == "failed"
     assert "loss is" in ended["reason"]
-    newest = max((run / "checkpoints").glob("*.pt"))
-    assert torch.load(newest, weights_only=True)["step"] == ended["step"]
     assert ended["reason"] in (run / "train.log").read_text()
 
 
