@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lsgan import command, config
+from lsgan.errors import LsganError
 
 CONF_DIR = Path(__file__).resolve().parent / "conf"
 
@@ -40,6 +41,8 @@ def main(cfg: DictConfig) -> None:
     else:
         folder = RunFolder(settings.resume)
         state.load_latest(folder.checkpoints)
+        if state.step >= settings.steps:
+            raise LsganError(f"{folder.path} has finished its {settings.steps} steps: add steps=<more> to go further")
     values = experiment.resolved(run=folder.path.name)
     info = RunInfo(
         folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags, settings.steps, state.step

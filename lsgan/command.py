@@ -77,7 +77,10 @@ def _known_keys(conf_dir: Path | None) -> list[str]:
     choices = [f"{key}={value.split(',')[0]}" for key, value in pairs if (conf_dir / key).is_dir()]
     groups = [path.name for path in conf_dir.iterdir() if path.is_dir()]
     with initialize_config_dir(str(conf_dir), version_base="1.3"):
-        return groups + all_keys(compose("train", choices))
+        try:
+            return groups + all_keys(compose("train", choices))
+        except HydraException:  # the choices of a sweep, glob(*) for example, do not compose as they stand
+            return groups + all_keys(compose("train"))
 
 
 def _show(sentence: str) -> None:

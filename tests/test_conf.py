@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from lsgan import config
+from lsgan.penalties import NoPenalty, WganGP
 from lsgan.streams import stream
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -112,6 +113,12 @@ def test_stability_experiments(composed, name, discriminator_parameters, optimiz
     assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == targets
     assert experiment.dataset.scene == "bedroom"
     assert experiment.latent.dim == 1024
+
+
+def test_wgan_comes_with_its_penalty(composed):
+    assert isinstance(assembled(composed, "loss=wgan").penalty, WganGP)
+    assert isinstance(assembled(composed, "loss=wgan", "penalty=none").penalty, NoPenalty)
+    assert isinstance(assembled(composed, "loss=hinge").penalty, NoPenalty)
 
 
 def test_separate_learning_rates(composed):

@@ -99,6 +99,8 @@ def test_resume_is_exact_and_every_row_is_there_once(train, tmp_path):
     assert_close(state(cut, 6), state(whole, 6), atol=0, rtol=0)
     assert without_speed(cut) == without_speed(whole)
     assert status(cut)["step"] == 6
+    finished = train(f"resume={cut}", expect=1)
+    assert finished.stderr == f"error: {cut} has finished its 6 steps: add steps=<more> to go further\n"
 
 
 def test_same_seed_same_numbers(train, tmp_path):
@@ -221,6 +223,7 @@ MISTAKES = {
     ("dataset=lsun_church",): "LSUN church_outdoor is not in ",
     ("runtime=cuda",): "runtime: device=cuda, but PyTorch sees no CUDA GPU here",
     ("loss.a=[1",): "loss.a=[1 is not understood: write key=value",
+    ("-m", "loss=glob(lsgan_*)", "optimizer.lrr=1"): "optimizer.lrr: no such setting (did you mean optimizer.lr?)",
     ("steps",): "steps is not understood: write key=value",
 }
 

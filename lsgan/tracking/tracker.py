@@ -1,6 +1,8 @@
 """The protocol that the training loop writes to."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,9 @@ class Trackers:
             tracker.log(record)
 
     def close(self, outcome: Outcome) -> None:
-        for tracker in self._trackers:
-            tracker.close(outcome)
+        with ExitStack() as stack:  # closes each, also when one of them fails
+            for tracker in reversed(self._trackers):
+                stack.callback(tracker.close, outcome)
 
     def __enter__(self) -> "Trackers":
         return self
@@ -88,6 +93,8 @@ class Trackers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if error is not None:
+            log.debug("the run ends with an error", exc_info=error)
         self.close(Outcome.of(error))
 
 

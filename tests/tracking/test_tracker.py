@@ -36,5 +36,16 @@ def test_a_failing_body_closes_too_and_still_fails(error, outcome):
     assert listener.heard == [outcome]
 
 
+def test_one_that_fails_to_close_does_not_keep_the_others_open():
+    class Broken(Listener):
+        def close(self, outcome):
+            raise OSError("disk full")
+
+    listeners = [Listener(), Broken(), Listener()]
+    with pytest.raises(OSError, match="disk full"):
+        Trackers(listeners).close(Outcome("finished"))
+    assert [listener.heard for listener in listeners] == [[Outcome("finished")], [], [Outcome("finished")]]
+
+
 def test_none_is_silent():
     NoService().start(None).log(Record(1))
