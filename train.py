@@ -50,8 +50,10 @@ def main(cfg: DictConfig) -> None:
     folder.start(state.step, config.to_yaml(values))
     log.info("run folder: %s", folder.path)
     log.info("%s", describe(experiment.loss))
-    with Trackers([folder, ConsoleTracker(settings.steps, state.step), experiment.service.start(info)]) as tracker:
-        train(state, problem, experiment.schedule, experiment.runtime.torch_device, tracker, folder.checkpoints)
+    with Trackers(folder) as trackers:
+        trackers.add(experiment.service.start(info))
+        trackers.add(ConsoleTracker(settings.steps, state.step))
+        train(state, problem, experiment.schedule, experiment.runtime.torch_device, trackers, folder.checkpoints)
     log.info("run folder:  %s", folder.path)
     log.info("last sample: %s", folder.last_picture)
     log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)

@@ -46,9 +46,13 @@ def job(function: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
             function(cfg)
         except LsganError as error:
             _show(str(error))
-            error.shown = True  # type: ignore[attr-defined]
             if HydraConfig.get().mode == RunMode.RUN:
                 raise SystemExit(EXIT_FAILED) from error  # past Hydra, which would add lines of its own
+            error.shown = True  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:  # Hydra shows the first failure of a sweep only
+                _show(f"{type(error).__name__}: {error}; the traceback is in the run's train.log")
             raise
 
     return wrapped
@@ -61,7 +65,13 @@ def explain(error: Exception, conf_dir: Path | None = None) -> str:
         hint = did_you_mean(choice, error.options)
         return f"{group}={choice}: no such choice{hint}; choose one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override} is not understood: write key=value, with quotes around special characters"
+        return (
+            f"{error.override} is not understood: write key=value; a value with special characters needs quotes "
+            "inside the shell's, for example 'data_dir=\"~/data\"'"
+        )
+    ambiguous = re.match(r"Ambiguous value for argument '([^']+)'", str(error))
+    if ambiguous:
+        return f"{ambiguous[1]}: several values are a sweep, which takes -m: python train.py -m {ambiguous[1]}"
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     if unknown:
         key = unknown[1]

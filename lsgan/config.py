@@ -4,6 +4,7 @@ The signature of the constructor that `_target_` names is the schema of a compon
 imports torch before the config is known to be sound.
 """
 
+import copy
 import dataclasses
 import difflib
 import inspect
@@ -14,6 +15,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,7 @@ _FINE_TO_CHANGE_ON_RESUME = (
     "checkpoint_every",
     "keep_checkpoints",
     "data_dir",
+    "dataset.root",
     "runtime",
     "tracker",
 )
@@ -116,7 +119,8 @@ class Experiment:
 
     def resolved(self, run: str) -> dict[str, Any]:
         """The whole config of the run called `run`, as plain values without any ${…}."""
-        values = {**vars(self.settings), "run": run, "resume": None}
+        data_dir = self.settings.data_dir.absolute()  # the run may be resumed from another folder
+        values = {**vars(self.settings), "run": run, "resume": None, "data_dir": data_dir}
         return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
 
 
@@ -134,7 +138,7 @@ def check(cfg: DictConfig) -> Settings:
     for name, least in _AT_LEAST.items():
         value = getattr(settings, name)
         if value is not None and not (value >= least and math.isfinite(value)):
-            raise LsganError(f"{name}={value} must be at least {least}")
+            raise LsganError(f"{name}={value} must be a number of at least {least}")
     for name in ("study", "run"):
         value = getattr(settings, name)
         if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
@@ -143,6 +147,7 @@ def check(cfg: DictConfig) -> Settings:
         rate = settings.optimizer[side].get("lr")
         if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
             raise LsganError(f"optimizer.{side}.lr={rate} must be a number above 0 (optimizer.lr sets both sides)")
+    settings.runs_dir, settings.data_dir = settings.runs_dir.expanduser(), settings.data_dir.expanduser()
     if settings.images is not None:
         settings.steps = math.ceil(settings.images / settings.batch_size)
     return settings
@@ -211,14 +216,14 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
         LsganError: there is no run folder, or the command line changes something else.
     """
     cfg = load(folder)
-    changed = {re.split(r"[.=]", override.lstrip("+~"))[0] for override in overrides} - {"resume"}
+    changed = {override.lstrip("+~").split("=")[0] for override in overrides} - {"resume"}
     for key in sorted(changed):
-        if key not in _FINE_TO_CHANGE_ON_RESUME:
+        if not {key, key.split(".")[0]} & set(_FINE_TO_CHANGE_ON_RESUME):
             raise LsganError(
                 f"resume goes on with the run's own config, so {key} cannot be changed; "
                 f"only {', '.join(_FINE_TO_CHANGE_ON_RESUME)} can"
             )
-        cfg[key] = now[key]
+        OmegaConf.update(cfg, key, OmegaConf.select(now, key), merge=False)
     if "steps" in changed:
         cfg["images"] = None
     cfg["resume"] = str(folder)
@@ -237,13 +242,13 @@ def build(settings: Settings, key: str, *args: Any, part: str | None = None, **g
     values = {k: v for k, v in node.items() if k != "_target_"}
     parameters = _parameters(target, given)
     unknown = [k for k in values if k not in parameters]
-    if unknown:
+    if unknown and not _takes_any_key(target):
         raise LsganError(f"{name}.{unknown[0]} is read by nothing{did_you_mean(unknown[0], parameters)}: take it out")
     if target.__module__.startswith("lsgan."):
         values = _typed_arguments(target, parameters, values, name)
     try:
         return target(*args, **values, **given)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
         raise LsganError(f"{name}: {error}") from error
 
 
@@ -329,9 +334,9 @@ def _check_unread(cfg: DictConfig) -> None:
             known = {*Settings.__dataclass_fields__, *(name for name in all_keys(cfg) if name.split(".")[0] != key)}
             raise LsganError(f"{key} is read by nothing{did_you_mean(key, known)}: take it out")
         if isinstance(value, dict) and "_target_" not in value:
-            components = [part for part in value.values() if isinstance(part, dict)]
-            for name, part in value.items():
-                if "_target_" not in part if isinstance(part, dict) else not any(name in c for c in components):
+            components = {name: part for name, part in value.items() if isinstance(part, dict) and "_target_" in part}
+            for name in value:
+                if name not in components and not any(name in component for component in components.values()):
                     raise LsganError(f"{key}.{name} is read by nothing: take it out")
 
 
@@ -347,19 +352,30 @@ def _target(node: Any, name: str) -> Callable[..., Any]:
 
 def _parameters(target: Callable[..., Any], given: Iterable[str]) -> dict[str, inspect.Parameter]:
     """What YAML may set: the target's parameters but those that other components give."""
-    return {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
+    any_keys = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(target).parameters.items()
+    return {name: p for name, p in parameters if name not in given and p.kind not in any_keys}
+
+
+def _takes_any_key(target: Callable[..., Any]) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
 
 
 def _typed_arguments(
     target: Callable[..., Any], parameters: dict[str, inspect.Parameter], values: dict[str, Any], name: str
 ) -> dict[str, Any]:
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    fields: list[Any] = [
-        (p.name, hints[p.name], MISSING if p.default is inspect.Parameter.empty else p.default)
-        for p in parameters.values()
-    ]
-    schema = dataclasses.make_dataclass("Arguments", [(n, t, dataclasses.field(default=d)) for n, t, d in fields])
-    return vars(typed(schema, OmegaConf.create(values), prefix=f"{name}."))
+    fields: list[Any] = []
+    for name_, p in parameters.items():
+        hint = hints.get(name_, Any)
+        if typing.get_origin(hint) is typing.Literal:  # OmegaConf knows none; the constructor has to check it
+            hint = Any
+        default = MISSING if p.default is inspect.Parameter.empty else p.default
+        fields.append((name_, hint, dataclasses.field(default_factory=partial(copy.copy, default))))
+    extra = {key: value for key, value in values.items() if key not in parameters}  # for a target with **kwargs
+    known = OmegaConf.create({key: value for key, value in values.items() if key in parameters})
+    schema = dataclasses.make_dataclass("Arguments", fields)
+    return vars(typed(schema, known, prefix=f"{name}.")) | extra
 
 
 def _kind(hint: Any) -> str:

@@ -51,15 +51,20 @@ def main() -> None:
     from torch import Tensor
 
     from lsgan.streams import stream
+    from lsgan.training.runtime import Runtime
     from lsgan.training.state import latest_checkpoint, load_checkpoint
 
     checkpoint = wanted.checkpoint or latest_checkpoint(wanted.run / "checkpoints")
     if checkpoint is None:
         raise LsganError(f"{wanted.run} holds no checkpoint yet")
     dataset, latent = config.build(settings, "dataset"), config.build(settings, "latent")
-    runtime = config.build(settings, "runtime")
+    runtime = Runtime()  # the device of this machine, not that of the training
     generator = config.build_networks(settings, dataset, latent).generator
-    generator.load_state_dict(load_checkpoint(checkpoint)["generator_ema" if wanted.ema else "generator"])
+    content = load_checkpoint(checkpoint)
+    try:
+        generator.load_state_dict(content["generator_ema" if wanted.ema else "generator"])
+    except RuntimeError as error:
+        raise LsganError(f"{checkpoint} does not belong to {wanted.run}: its networks are others") from error
     generator = runtime.place(generator).eval()
     z = latent.sample(wanted.num_images, stream(wanted.seed, "sample"))
 

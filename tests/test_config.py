@@ -1,23 +1,30 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
 import pytest
 
-from lsgan import config
+from lsgan import config, losses
 from lsgan.errors import LsganError
 
+ROOT = Path(__file__).resolve().parents[1]
 MISTAKES = {
     "steps=many": "steps=many must be an integer",
     "steps=2.5": "steps=2.5 must be an integer",
-    "steps=0": "steps=0 must be at least 1",
-    "images=0": "images=0 must be at least 1",
+    "steps=0": "steps=0 must be a number of at least 1",
+    "images=0": "images=0 must be a number of at least 1",
     "images=lots": "images=lots must be an integer or null",
-    "batch_size=0": "batch_size=0 must be at least 1",
+    "batch_size=0": "batch_size=0 must be a number of at least 1",
     "batch_size=1": "batch_size=1 must be at least 2: batch norm needs two samples to tell their spread",
-    "discriminator_steps=0": "discriminator_steps=0 must be at least 1",
-    "ema_halflife_images=-1": "ema_halflife_images=-1.0 must be at least 0",
-    "seed=-1": "seed=-1 must be at least 0",
-    "log_every=0": "log_every=0 must be at least 1",
-    "sample_every=0": "sample_every=0 must be at least 1",
-    "checkpoint_every=0": "checkpoint_every=0 must be at least 1",
-    "keep_checkpoints=0": "keep_checkpoints=0 must be at least 1",
+    "discriminator_steps=0": "discriminator_steps=0 must be a number of at least 1",
+    "ema_halflife_images=-1": "ema_halflife_images=-1.0 must be a number of at least 0",
+    "ema_halflife_images=inf": "ema_halflife_images=inf must be a number of at least 0",
+    "seed=-1": "seed=-1 must be a number of at least 0",
+    "log_every=0": "log_every=0 must be a number of at least 1",
+    "sample_every=0": "sample_every=0 must be a number of at least 1",
+    "checkpoint_every=0": "checkpoint_every=0 must be a number of at least 1",
+    "keep_checkpoints=0": "keep_checkpoints=0 must be a number of at least 1",
     "run=a/b": "run='a/b' names a folder: use letters, digits, '.', '_' and '-' only",
     "study=..": "study='..' names a folder",
     "optimizer.lr=-1.0e-3": "optimizer.generator.lr=-0.001 must be a number above 0",
@@ -43,6 +50,8 @@ MISTAKES = {
     "+training.batchsize=3": "training is read by nothing: take it out",
     "+loss.foo=1": "loss.foo is read by nothing: take it out",
     "+dataset.resolutoin=3": "dataset.resolutoin is read by nothing (did you mean resolution?): take it out",
+    "optimizer.betas=[0.5]": "optimizer.generator: ",
+    "+optimizer.foo.bar=1": "optimizer.foo is read by nothing: take it out",
     "+optimizer.momentum=1": "optimizer.momentum is read by nothing: take it out",
     "+optimizer.generator.nesterow=1": "optimizer.generator.nesterow is read by nothing",
     "+architecture.shape=[3,8,8]": "architecture.shape is read by nothing",
@@ -71,6 +80,7 @@ def test_a_mistake_is_one_sentence(composed, override):
         ("loss.a=-1", "loss.b=2", "loss.c=0.5"),
         ("+optimizer.generator.amsgrad=true",),  # an argument that the YAML does not list
         ("run=A.b_c-1", "study=x"),
+        ("optimizer.fused=false", "optimizer.generator.lr=1", "optimizer.discriminator.lr=2"),
         ("dataset.resolution=28", "dataset.channels=3"),
     ],
 )
@@ -79,10 +89,26 @@ def test_the_other_side_of_each_bound_is_fine(composed, overrides):
 
 
 def test_mistakes_are_found_before_torch_is_needed(composed):
-    """`check` alone, which imports no torch, knows types, ranges, missing and unread root keys."""
+    """`check` alone knows types, ranges, missing and unread root keys, and needs no torch."""
     for override in ("steps=many", "batch_size=0", "optimizer.lr=-1", "loss=lsgan", "+training.batchsize=3"):
         with pytest.raises(LsganError):
             config.check(composed(override))
+    program = (
+        "import sys; from lsgan import command, config; sys.exit('torch' in sys.modules or 'wandb' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def any_signature(level: Literal["low", "high"], factor=2.0, names: list[str] = ["a"], **rest):  # noqa: B006
+    return level, factor, names, rest
+
+
+def test_constructors_may_have_any_ordinary_signature(composed, monkeypatch):
+    settings = config.check(composed())
+    monkeypatch.setattr(any_signature, "__module__", "lsgan.losses")
+    monkeypatch.setattr(losses, "any_signature", any_signature, raising=False)
+    settings.loss = {"_target_": "lsgan.losses.any_signature", "level": "low", "other": 1}
+    assert config.build(settings, "loss") == ("low", 2.0, ["a"], {"other": 1})
 
 
 def test_resolved_config_builds_the_same_experiment(composed, tmp_path):
@@ -107,8 +133,12 @@ def test_resume_keeps_the_experiment_and_changes_the_rest(composed, tmp_path):
     assert settings.resume == tmp_path
     overrides = [f"resume={tmp_path}"]
     assert config.check(config.for_resume(tmp_path, composed(*overrides), overrides)).steps == 10
+    overrides = [f"resume={tmp_path}", "runtime.channels_last=false"]
+    settings = config.check(config.for_resume(tmp_path, composed("runtime=cpu", *overrides), overrides))
+    assert settings.runtime["channels_last"] is False
+    assert settings.tracker["_target_"].endswith("NoService")  # what the run had, not the default
     for forbidden in ("loss=hinge", "seed=8", "+loss.a=1", "optimizer.lr=1"):
-        with pytest.raises(LsganError, match=r"resume goes on with the run's own config, so \w+ cannot be changed"):
+        with pytest.raises(LsganError, match=r"resume goes on with the run's own config, so [\w.]+ cannot be changed"):
             config.for_resume(tmp_path, composed(), [f"resume={tmp_path}", forbidden])
 
 

@@ -190,7 +190,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
 
 
 def test_ctrl_c_closes_the_run(tmp_path):
-    command = [sys.executable, str(ROOT / "train.py"), "run=r", "log_every=1", "checkpoint_every=1", "tracker=none"]
+    """The step is finished and saved, long before the next checkpoint is due, and resume goes on from there."""
+    command = [sys.executable, str(ROOT / "train.py"), "run=r", "log_every=1", "tracker=none"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     run = tmp_path / "runs" / "digits" / "r"
     for _ in range(600):
@@ -201,6 +202,8 @@ def test_ctrl_c_closes_the_run(tmp_path):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert status(run)["status"] == "interrupted"
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    assert torch.load(checkpoint, weights_only=True)["step"] == status(run)["step"] == rows(run)[-1]["step"]
     assert "go on with: python train.py resume=runs/digits/r" in output
     assert "Traceback" not in errors
 
@@ -215,7 +218,7 @@ MISTAKES = {
     ("loss=lsgan", "loss.a=1"): "loss.b, loss.c must be given: add loss.b=<value> loss.c=<value>",
     ("steps=many",): "steps=many must be an integer",
     ("dataset.resolution=30",): "architecture: dcgan cannot make resolution 30",
-    ("batch_size=0",): "batch_size=0 must be at least 1",
+    ("batch_size=0",): "batch_size=0 must be a number of at least 1",
     ("optimizer.lr=-1",): "optimizer.generator.lr=-1 must be a number above 0",
     ("+training.batchsize=3",): "training is read by nothing",
     ("resume=nowhere",): "nowhere is not a run folder: it has no config.yaml",
@@ -224,6 +227,8 @@ MISTAKES = {
     ("runtime=cuda",): "runtime: device=cuda, but PyTorch sees no CUDA GPU here",
     ("loss.a=[1",): "loss.a=[1 is not understood: write key=value",
     ("-m", "loss=glob(lsgan_*)", "optimizer.lrr=1"): "optimizer.lrr: no such setting (did you mean optimizer.lr?)",
+    ("seed=1,2",): "seed=1,2: several values are a sweep, which takes -m: python train.py -m seed=1,2",
+    ("data_dir=~/x",): "data_dir=~/x is not understood: write key=value; a value with special characters needs quotes",
     ("steps",): "steps is not understood: write key=value",
 }
 

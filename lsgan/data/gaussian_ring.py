@@ -70,7 +70,11 @@ class GaussianRing:
     def picture(self, samples: Tensor) -> Picture:
         """The samples [N, 2] beside as many real points: uint8 [H, W, 3]."""
         real = self.points(len(samples), stream(0, "picture"))
-        return scatter(real, samples, limit=1.5 * self.radius)
+        return scatter({"real": real, "generated": samples}, limit=1.5 * self.radius)
+
+    def real_picture(self, samples: Tensor) -> Picture:
+        """Real samples [N, 2] alone."""
+        return scatter({"real": samples}, limit=1.5 * self.radius)
 
     def save(self, batches: Iterable[Tensor], folder: Path) -> None:
         """All samples as folder/points.csv."""

@@ -79,6 +79,10 @@ class ImageDataset(ABC):
         """A grid of the samples [N, C, H, W]: uint8 [H, W, 3]."""
         return image_grid(samples)
 
+    def real_picture(self, samples: Tensor) -> Picture:
+        """The same of real samples."""
+        return image_grid(samples)
+
     def save(self, batches: Iterable[Tensor], folder: Path) -> None:
         """Batches of samples one by one, as PNG files."""
         save_images(batches, folder)

@@ -4,6 +4,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ class _LmdbSource:
         except lmdb.Error as error:
             raise LsganError(f"{folder} is not a readable LMDB ({error}): get the data set again") from error
         with environment:
+            size = (folder / "data.mdb").stat().st_size
+            needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+            if size < needed:  # reading on would kill the process (SIGBUS)
+                raise LsganError(f"{folder} is cut short ({size:,} of {needed:,} bytes): get the data set again")
             yield cls(environment)
 
     def __len__(self) -> int:
@@ -97,6 +102,6 @@ def _unzipped(archive: Path) -> Iterator[Path]:
                     open(Path(folder) / "data.mdb", "wb") as unpacked,
                 ):
                     shutil.copyfileobj(reader, unpacked, 1 << 20)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise LsganError(f"{archive} is not a sound zip file ({error}): get it again") from error
         yield Path(folder)

@@ -26,16 +26,16 @@ def image_grid(samples: Tensor, columns: int = 8) -> Picture:
     return to_uint8(grid[None])[0]
 
 
-def scatter(real: Tensor, fake: Tensor, limit: float) -> Picture:
-    """Two panels of points [N, 2] with equal axes from -limit to limit: real and generated. uint8 [H, W, 3]."""
+def scatter(panels: dict[str, Tensor], limit: float) -> Picture:
+    """One panel for each title and its points [N, 2], equal axes from -limit to limit: uint8 [H, W, 3]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    canvas = FigureCanvasAgg(Figure(figsize=(9, 4.6), dpi=100, layout="constrained"))
-    panels = canvas.figure.subplots(1, 2)
-    for panel, points, title in zip(panels, (real, fake), ("real", "generated"), strict=True):
-        panel.scatter(*points.float().cpu().numpy().T, s=4, alpha=0.4, linewidths=0)
-        panel.set(title=f"{title} ({len(points)} points)", xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    canvas = FigureCanvasAgg(Figure(figsize=(4.5 * len(panels), 4.6), dpi=100, layout="constrained"))
+    all_axes = canvas.figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, points) in zip(all_axes, panels.items(), strict=True):
+        axes.scatter(*points.float().cpu().numpy().T, s=4, alpha=0.4, linewidths=0)
+        axes.set(title=f"{title} ({len(points)} points)", xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

@@ -52,7 +52,7 @@ class Source(Protocol):
 class Recipe(NamedTuple):
     """All that decides a store's bytes, besides the images themselves."""
 
-    source: str  # says which images these are; changes when they do
+    source: str  # says which images these are
     resolution: int
     channels: int
     crop: bool
@@ -81,21 +81,22 @@ def pack(source: Source, recipe: Recipe, folder: Path) -> None:
     Unreadable images are skipped, counted and named; the order of the others is kept.
 
     Raises:
-        LsganError: there is no image, or none that can be read.
+        LsganError: there is no image, none that can be read, or the disk does not take them.
     """
     if len(source) == 0:
         raise LsganError(f"{recipe.source} holds no images")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
+    part = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
         _write_store(source, recipe, part)
-        try:
+        if not folder.exists():  # otherwise another process was first, with the same bytes
             part.rename(folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process was first, with the same bytes
-                raise
+    except OSError as error:
+        raise LsganError(f"cannot pack into {folder.parent}: {error.strerror}; free it or set data_dir") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_store(source: Source, recipe: Recipe, folder: Path) -> None:

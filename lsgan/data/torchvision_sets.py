@@ -23,7 +23,7 @@ class TorchvisionDataset(ImageDataset):
         root = data_dir / "torchvision"
         try:
             return nullcontext(_TorchvisionSource(self.load(root)))
-        except (OSError, RuntimeError) as error:  # torchvision raises either, by data set and cause
+        except Exception as error:  # torchvision and gdown raise many kinds, by data set and cause
             reason = " ".join(str(error).split())
             raise LsganError(
                 f"{self.name} could not be downloaded to {root.absolute()}: {reason}. "

@@ -2,9 +2,10 @@
 
 import logging
 import time
+from datetime import timedelta
 
 from rich import get_console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task
 
 from lsgan.tracking.tracker import Outcome, Record
 
@@ -38,15 +39,7 @@ class ConsoleTracker:
     def __init__(self, steps: int, first_step: int) -> None:
         self._steps = steps
         self._last_line = time.monotonic()
-        self._bar = Progress(
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[numbers]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            disable=not get_console().is_terminal,
-        )
+        self._bar = Progress(_Health(), BarColumn(bar_width=12), disable=not get_console().is_terminal)
         self._bar.start()
         self._task = self._bar.add_task("", total=steps, completed=first_step, numbers="")
 
@@ -61,6 +54,14 @@ class ConsoleTracker:
 
     def close(self, outcome: Outcome) -> None:
         self._bar.stop()
+
+
+class _Health(ProgressColumn):
+    """Step and time left, and below them the numbers; fits a terminal of 80 columns."""
+
+    def render(self, task: Task) -> str:
+        left = "?" if task.time_remaining is None else timedelta(seconds=int(task.time_remaining))
+        return f"step {task.completed:.0f}/{task.total:.0f}, {left} left\n{task.fields['numbers']}"
 
 
 def _numbers(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class RunFolder:
     @property
     def last_picture(self) -> Path | None:
         """The newest sample grid."""
-        return max((self.path / "samples").glob("[0-9]*.jpg"), default=None)
+        return max((self.path / "samples").glob("[0-9]*.jpg"), key=lambda path: int(path.stem), default=None)
 
     def start(self, step: int, config_yaml: str) -> None:
         """Opens the log file and the metrics for steps after `step`; later rows, if any, are dropped."""
@@ -82,7 +83,8 @@ class RunFolder:
     def log(self, record: Record) -> None:
         self._step = record.step
         if record.scalars:
-            self._metrics.write(json.dumps({"step": record.step, **record.scalars}) + "\n")
+            finite = {name: value if math.isfinite(value) else None for name, value in record.scalars.items()}
+            self._metrics.write(json.dumps({"step": record.step, **finite}) + "\n")  # JSON knows no NaN
         for name, pixels in record.pictures.items():
             file = f"{record.step:06d}.jpg" if name == "samples" else f"{name}.jpg"
             Image.fromarray(pixels).save(self.path / "samples" / file, quality=JPEG_QUALITY)

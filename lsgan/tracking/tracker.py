@@ -75,8 +75,12 @@ class Service(Protocol):
 class Trackers:
     """Several trackers as one. As a context manager it closes each of them, also when the body fails."""
 
-    def __init__(self, trackers: Sequence[Tracker]) -> None:
-        self._trackers = trackers
+    def __init__(self, *trackers: Tracker) -> None:
+        self._trackers = list(trackers)
+
+    def add(self, tracker: Tracker) -> None:
+        """One more; the last one added is the first to be closed."""
+        self._trackers.append(tracker)
 
     def log(self, record: Record) -> None:
         for tracker in self._trackers:
@@ -84,7 +88,7 @@ class Trackers:
 
     def close(self, outcome: Outcome) -> None:
         with ExitStack() as stack:  # closes each, also when one of them fails
-            for tracker in reversed(self._trackers):
+            for tracker in self._trackers:
                 stack.callback(tracker.close, outcome)
 
     def __enter__(self) -> "Trackers":
@@ -102,4 +106,4 @@ class NoService:
     """Tracks nothing: the run folder is enough."""
 
     def start(self, info: RunInfo) -> Tracker:
-        return Trackers([])
+        return Trackers()

@@ -1,10 +1,13 @@
 """Weights & Biases: a view of the run that may die without harm."""
 
 import logging
+import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import wandb
 
 from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
@@ -20,8 +23,8 @@ class WeightsAndBiases:
     Args:
         project: in W&B.
         entity: the user or team; W&B's default if None.
-        mode: auto (online with a key, else offline), online, offline or disabled. The environment
-            variable WANDB_MODE decides where mode is auto.
+        mode: auto (online with a key, else offline; the environment variable WANDB_MODE goes before),
+            online (the same, with a warning where there is no key), offline or disabled.
 
     Raises:
         ValueError: another mode.
@@ -35,7 +38,7 @@ class WeightsAndBiases:
 
     def start(self, info: RunInfo) -> Tracker:
         """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
-        mode = _mode_by_key() if self._mode == "auto" else self._mode
+        mode = self._mode if self._mode in ("offline", "disabled") else _mode_by_key(wanted=self._mode)
         try:
             run = self._init(info, mode)
         except Exception as error:  # W&B raises many kinds; none may stop a training
@@ -53,7 +56,7 @@ class WeightsAndBiases:
             entity=self._entity,
             mode=mode,
             dir=info.folder,
-            id=info.run,
+            id=None if mode == "disabled" else _run_id(info),
             name=info.run,
             group=info.study,
             tags=[tag[:_TAG_LENGTH] for tag in info.tags],
@@ -78,12 +81,13 @@ class _WandbRun:
     def log(self, record: Record) -> None:
         if self._run is None:
             return
-        pictures = {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
-        histograms = {
-            f"{name}_histogram": wandb.Histogram(values.tolist()) for name, values in record.histograms.items()
-        }
         try:
-            self._run.log({**record.scalars, **pictures, **histograms}, step=record.step)
+            content: dict[str, Any] = dict(record.scalars)
+            content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
+            for name, values in record.histograms.items():
+                content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
+            if content:
+                self._run.log(content, step=record.step)
         except Exception as error:
             log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
             self._run = None
@@ -101,19 +105,32 @@ class _WandbRun:
             log.warning("W&B did not close (%s): the run folder has everything", _one_line(error))
 
 
-def _mode_by_key() -> str:
-    """`online` if W&B finds a key, or else `offline`; WANDB_MODE goes before both."""
-    settings = wandb.setup().settings
-    if settings.mode in ("offline", "disabled"):
-        return settings.mode
+def _run_id(info: RunInfo) -> str:
+    """The folder's own W&B id: unique in the project, readable, and the same when the run is resumed."""
+    path = info.folder / "wandb" / "run-id"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{info.run[:100]}-{secrets.token_hex(4)}")
+    return path.read_text()
+
+
+def _mode_by_key(wanted: str) -> str:
+    """`online` if W&B finds a key, or else `offline`, without ever asking for one."""
+    if wanted == "auto" and os.environ.get("WANDB_MODE") in ("offline", "disabled"):
+        return os.environ["WANDB_MODE"]
     try:
-        return "online" if wandb.login(prompt=False) else "offline"
+        if wandb.login(prompt=False):
+            return "online"
+        if wanted == "online":
+            log.warning("tracker.mode=online, but there is no W&B key: set WANDB_API_KEY or run `wandb login`")
     except Exception as error:
         log.warning("W&B does not accept the key (%s)", _one_line(error))
-        return "offline"
+    return "offline"
 
 
 def _where_to_look(run: wandb.Run) -> str:
+    if run.disabled:
+        return "disabled"
     if not run.offline:
         return str(run.url)
     folder = Path(run.dir).parents[1]

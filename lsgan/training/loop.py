@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from lsgan.losses import Loss
 from lsgan.penalties import Penalty
 from lsgan.streams import stream
 from lsgan.tracking.tracker import Record, Tracker
+from lsgan.training.interrupt import stop_after_step
 from lsgan.training.state import TrainState
 from lsgan.training.steps import DiscriminatorStep, NonFiniteLossError, discriminator_step, generator_step
 
@@ -50,15 +52,32 @@ def train(
 ) -> None:
     """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
 
+    Ctrl-C finishes the step, saves it and then raises KeyboardInterrupt; a second one interrupts at once.
+
     Raises:
         NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
     """
+    with stop_after_step() as stop:
+        _train(state, problem, schedule, device, tracker, checkpoints, stop)
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+def _train(
+    state: TrainState,
+    problem: Problem,
+    schedule: Schedule,
+    device: torch.device,
+    tracker: Tracker,
+    checkpoints: Path,
+    stop: Event,
+) -> None:
     fixed_z = problem.latent.sample(problem.dataset.samples_shown, stream(schedule.seed, "samples")).to(device)
     if state.step == 0:
-        tracker.log(Record(0, pictures={"real": problem.dataset.picture(_real_samples(problem, device))}))
+        tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
     clock = time.perf_counter()
     images_timed = 0
-    while state.step < schedule.steps:
+    while state.step < schedule.steps and not stop.is_set():
         try:
             seen, generator_loss = train_step(state, problem, schedule, device)
         except NonFiniteLossError as error:
@@ -74,9 +93,9 @@ def train(
         if is_last or state.step % schedule.sample_every == 0:
             pictures["samples"] = problem.dataset.picture(state.generator_ema.module(fixed_z))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
-        if scalars or pictures:
+        if scalars or pictures or stop.is_set():
             tracker.log(Record(state.step, scalars, pictures, histograms))
-        if is_last or state.step % schedule.checkpoint_every == 0:
+        if is_last or stop.is_set() or state.step % schedule.checkpoint_every == 0:
             state.save(checkpoints, schedule.keep_checkpoints)
 
 

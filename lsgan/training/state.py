@@ -41,12 +41,12 @@ class TrainState:
         path = folder / f"step-{self.step:06d}.pt"
         content = {"format_version": FORMAT_VERSION, "step": self.step}
         content |= {name: part.state_dict() for name, part in self._parts().items()}
-        part = path.with_suffix(".part")
-        with open(part, "wb") as file:
+        unfinished = path.with_suffix(".part")
+        with open(unfinished, "wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        unfinished.replace(path)
         for old in _checkpoints(folder)[:-keep]:
             old.unlink()
         return path
@@ -89,7 +89,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         version = content["format_version"]
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LsganError(f"{path} is not a readable checkpoint ({reason}): use an earlier one") from error
+        raise LsganError(
+            f"{path} is not a readable checkpoint ({reason}): delete it to go on from the one before"
+        ) from error
     if version != FORMAT_VERSION:
         raise LsganError(f"{path} has checkpoint format {version}; this version of lsgan reads {FORMAT_VERSION}")
     return content

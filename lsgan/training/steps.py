@@ -1,4 +1,7 @@
-"""The two half steps of a GAN update. Each changes its own network and nothing else."""
+"""The two half steps of a GAN update. Each updates its own network's parameters and no others.
+
+D's batch norm adds the fakes of G's step to its running statistics too; training never reads those.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

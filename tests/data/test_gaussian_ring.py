@@ -37,7 +37,9 @@ def test_picture_and_file(tmp_path):
     picture = RING.picture(samples)
     assert picture.dtype == np.uint8
     assert picture.ndim == 3
+    assert picture.shape == (460, 900, 3)
     assert picture.std() > 5  # something is drawn
+    assert RING.real_picture(samples).shape == (460, 450, 3)
     RING.save([samples[:60], samples[60:]], tmp_path)
     assert_close(torch.from_numpy(np.loadtxt(tmp_path / "points.csv", delimiter=",", skiprows=1)).float(), samples)
 

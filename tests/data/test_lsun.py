@@ -1,3 +1,4 @@
+import io
 import shutil
 import zipfile
 
@@ -29,8 +30,6 @@ def test_an_unpacked_lmdb(tmp_path, make_lmdb, drawings, kind):
     batches = church(112).open(tmp_path, 8, 0)
     images = stored(tmp_path)
     assert images.shape == (70, 112, 112, 3)
-    import io
-
     first = Image.open(io.BytesIO(values[min(values)])).resize((112, 112), Image.Resampling.BICUBIC)
     assert np.array_equal(images[0], np.asarray(first))  # the paper's direct resize, keys in order
     assert batches.batch(0, torch.device("cpu")).shape == (8, 3, 112, 112)
@@ -81,7 +80,13 @@ def test_damaged_sources(tmp_path, make_lmdb):
     make_lmdb(tmp_path / NAME, {})
     with pytest.raises(LsganError, match="LSUN church_outdoor train holds no images"):
         church().open(tmp_path, 2, 0)
-    (tmp_path / NAME / "data.mdb").write_bytes(b"not a database" * 1000)
+    shutil.rmtree(tmp_path / NAME)
+    whole = make_lmdb(tmp_path / NAME, {f"{i}": b"x" * 5000 for i in range(50)}) / "data.mdb"
+    with open(whole, "r+b") as file:
+        file.truncate(100_000)
+    with pytest.raises(LsganError, match=r"is cut short \(100,000 of [\d,]+ bytes\): get the data set again"):
+        church().open(tmp_path, 2, 0)
+    whole.write_bytes(b"not a database" * 1000)
     with pytest.raises(LsganError, match="is not a readable LMDB"):
         church().open(tmp_path, 2, 0)
     assert not list((tmp_path / "packed").glob("*"))

@@ -1,6 +1,5 @@
 import hashlib
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -48,8 +47,7 @@ def test_store_tells_how_it_was_made(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store"]  # nothing half-written beside it
 
 
-def test_unreadable_images_are_skipped_named_and_counted(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lsgan"), "propagate", True)
+def test_unreadable_images_are_skipped_named_and_counted(tmp_path, caplog):
     pack(Colours(200, broken=[3, 150]), RECIPE, tmp_path / "store")
     images = open_store(tmp_path / "store")
     assert images[:, 0, 0, 0].tolist() == [i for i in range(200) if i not in (3, 150)]
@@ -60,8 +58,7 @@ def test_unreadable_images_are_skipped_named_and_counted(tmp_path, caplog, monke
     ]
 
 
-def test_many_skipped_images_do_not_flood_the_console(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lsgan"), "propagate", True)
+def test_many_skipped_images_do_not_flood_the_console(tmp_path, caplog):
     pack(Colours(50, broken=range(20)), RECIPE, tmp_path / "store")
     assert "… and 10 more, all named in store.json" in caplog.text
     assert "colour 11" not in caplog.text
@@ -93,6 +90,12 @@ def test_a_store_that_another_process_finished_first_is_kept(tmp_path):
     pack(Colours(10), RECIPE, tmp_path / "store")
     assert (tmp_path / "store" / "images.bin").stat().st_ino == before
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_folder_that_takes_no_store(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LsganError, match=r"cannot pack into .*file/packed: Not a directory; free it or set data_dir"):
+        pack(Colours(3), RECIPE, tmp_path / "file" / "packed" / "store")
 
 
 def test_a_truncated_store_is_refused(tmp_path):

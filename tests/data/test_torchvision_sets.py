@@ -37,7 +37,7 @@ def server(tmp_path):
 def idx(array):
     """An array in MNIST's own file format, gzipped."""
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    return gzip.compress(header + array.tobytes())
+    return gzip.compress(header + array.tobytes(), mtime=0)
 
 
 @pytest.mark.parametrize("data_set", [Mnist, FashionMnist])

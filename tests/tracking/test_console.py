@@ -22,12 +22,13 @@ NUMBERS = "812 images/s  loss D 0.500 G 0.250  D(real) +0.75 D(fake) -0.50"
 def screen(monkeypatch):
     def make(terminal):
         buffer = io.StringIO()
-        monkeypatch.setattr(rich, "_console", Console(file=buffer, force_terminal=terminal, width=150))
+        monkeypatch.setattr(rich, "_console", Console(file=buffer, force_terminal=terminal, width=80))
         console.show_log_lines()
         return buffer
 
     yield make
     logger = logging.getLogger("lsgan")
+    logger.propagate = True  # caplog of later tests listens at the root
     logger.handlers = [h for h in logger.handlers if not isinstance(h, console._ConsoleHandler)]
 
 
@@ -38,7 +39,8 @@ def test_the_bar_shows_the_health_of_a_gan(screen):
     tracker.close(Outcome("finished"))
     assert "step 40/100" in text.getvalue()
     assert NUMBERS in text.getvalue()
-    assert "left" in text.getvalue()
+    assert " left" in text.getvalue()
+    assert "…" not in text.getvalue()  # nothing is cut at 80 columns
 
 
 def test_without_a_terminal_a_line_now_and_then(screen, monkeypatch):

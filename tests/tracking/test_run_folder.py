@@ -44,6 +44,17 @@ def test_numbers_and_pictures(folder):
     assert (folder.path / "samples" / "real.jpg").exists()
 
 
+def test_the_newest_picture_is_the_one_of_the_largest_step(folder):
+    for step in (2, 999_000, 1_000_000):
+        folder.log(Record(step, pictures={"samples": np.zeros((4, 4, 3), np.uint8)}))
+    assert folder.last_picture.name == "1000000.jpg"
+
+
+def test_numbers_that_json_does_not_know(folder):
+    folder.log(Record(1, {"x": float("inf"), "y": 1.0}))
+    assert rows(folder) == [{"step": 1, "x": None, "y": 1.0}]
+
+
 def test_how_it_ended(tmp_path):
     folder = RunFolder.create(tmp_path, "run", unique=False)
     folder.start(0, "")

@@ -16,7 +16,7 @@ class Listener:
 
 def test_all_hear_everything_and_the_end():
     listeners = [Listener(), Listener()]
-    with Trackers(listeners) as tracker:
+    with Trackers(*listeners) as tracker:
         tracker.log(Record(1))
     assert [listener.heard for listener in listeners] == [[1, Outcome("finished")]] * 2
 
@@ -31,7 +31,7 @@ def test_all_hear_everything_and_the_end():
 )
 def test_a_failing_body_closes_too_and_still_fails(error, outcome):
     listener = Listener()
-    with pytest.raises(type(error)), Trackers([listener]):
+    with pytest.raises(type(error)), Trackers(listener):
         raise error
     assert listener.heard == [outcome]
 
@@ -43,7 +43,7 @@ def test_one_that_fails_to_close_does_not_keep_the_others_open():
 
     listeners = [Listener(), Broken(), Listener()]
     with pytest.raises(OSError, match="disk full"):
-        Trackers(listeners).close(Outcome("finished"))
+        Trackers(*listeners).close(Outcome("finished"))
     assert [listener.heard for listener in listeners] == [[Outcome("finished")], [], [Outcome("finished")]]
 
 

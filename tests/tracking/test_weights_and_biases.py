@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def test_without_a_key_everything_is_offline_and_complete(info, tmp_path):
     tracker.close(Outcome("finished"))
     records = read_back(tmp_path)
     run = records["run"][0]["run"]
-    assert (run["project"], run["run_group"], run["run_id"], run["display_name"]) == ("p", "a-study", "a-run", "a-run")
+    assert (run["project"], run["run_group"], run["display_name"]) == ("p", "a-study", "a-run")
+    assert re.fullmatch(r"a-run-[0-9a-f]{8}", run["run_id"])
     assert run["tags"] == ["lsgan_b1c0a-1", "x" * 64]
     assert run["config"]["update"]["loss.a"] == -1
     assert run["config"]["update"]["optimizer.betas"] == [0.5, 0.999]
@@ -92,6 +94,34 @@ def test_two_runs_in_one_process_do_not_mix(info, tmp_path):
     assert len(history(tmp_path / "2")) == 1
 
 
+def test_the_id_belongs_to_the_folder(info, tmp_path):
+    """Runs of the same name in different studies stay apart; a resumed run keeps its id."""
+    ids = []
+    for name in ("one", "two", "two"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        tracker = WeightsAndBiases(project="p", mode="offline").start(info._replace(folder=tmp_path / name))
+        ids.append(tracker._run.id)
+        tracker.close(Outcome("finished"))
+    assert ids[0] != ids[1] == ids[2]
+
+
+def test_online_without_a_key_warns_and_never_asks(info, tmp_path, caplog):
+    tracker = WeightsAndBiases(project="p", mode="online").start(info)
+    log_two_steps(tracker)
+    tracker.close(Outcome("finished"))
+    assert "tracker.mode=online, but there is no W&B key: set WANDB_API_KEY or run `wandb login`" in caplog.text
+    assert len(history(tmp_path)) == 3
+
+
+def test_values_that_are_not_finite_do_no_harm(info, tmp_path):
+    tracker = WeightsAndBiases(project="p").start(info)
+    tracker.log(Record(1, {"x": float("nan")}, histograms={"h": np.array([np.nan, np.inf, 1.0])}))
+    tracker.log(Record(2, histograms={"h": np.array([np.nan])}))
+    tracker.log(Record(3, {"x": 1.0}))
+    tracker.close(Outcome("finished"))
+    assert [row["item"]["_step"] for row in history(tmp_path)] == [1, 2, 3]
+
+
 def test_disabled_writes_nothing(info, tmp_path):
     tracker = WeightsAndBiases(project="p", mode="disabled").start(info)
     log_two_steps(tracker)
@@ -105,8 +135,7 @@ def test_other_modes_are_refused():
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds W&B's process in /proc")
-def test_training_goes_on_when_wandb_dies(info, monkeypatch, caplog):
-    monkeypatch.setattr(__import__("logging").getLogger("lsgan"), "propagate", True)
+def test_training_goes_on_when_wandb_dies(info, caplog):
     tracker = WeightsAndBiases(project="p").start(info)
     tracker.log(Record(1, {"x": 1.0}))
     for process in Path("/proc").glob("[0-9]*"):

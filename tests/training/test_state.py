@@ -67,7 +67,9 @@ def test_damaged_files_and_other_versions(make_state, tmp_path):
     path = make_state().save(tmp_path, keep=1)
     content = torch.load(path, weights_only=True)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(LsganError, match=r"is not a readable checkpoint \(.*\): use an earlier one"):
+    with pytest.raises(
+        LsganError, match=r"is not a readable checkpoint \(.*\): delete it to go on from the one before"
+    ):
         load_checkpoint(path)
     torch.save({**content, "format_version": 99}, path)
     with pytest.raises(LsganError, match="has checkpoint format 99; this version of lsgan reads 1"):
