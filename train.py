@@ -44,9 +44,7 @@ def main(cfg: DictConfig) -> None:
         if state.step >= settings.steps:
             raise LsganError(f"{folder.path} has finished its {settings.steps} steps: add steps=<more> to go further")
     values = experiment.resolved(run=folder.path.name)
-    info = RunInfo(
-        folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags, settings.steps, state.step
-    )
+    info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
     folder.start(state.step, config.to_yaml(values))
     log.info("run folder: %s", folder.path)
     log.info("%s", describe(experiment.loss))

@@ -14,8 +14,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lsgan.config import all_keys, did_you_mean
+from lsgan.config import all_keys
 from lsgan.errors import LsganError
+from lsgan.instantiate import did_you_mean
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C

@@ -22,6 +22,7 @@ from omegaconf import MISSING, OmegaConf
 
 from lsgan import command, config
 from lsgan.errors import LsganError
+from lsgan.instantiate import typed
 
 
 @dataclass
@@ -41,7 +42,7 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: SampleSettings = config.typed(SampleSettings, OmegaConf.from_cli())
+    wanted: SampleSettings = typed(SampleSettings, OmegaConf.from_cli())
     if wanted.num_images < 1:
         raise LsganError(f"num_images={wanted.num_images} must be at least 1")
     settings = config.check(config.load(wanted.run))

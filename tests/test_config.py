@@ -1,11 +1,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
-from lsgan import config, losses
+from lsgan import config
 from lsgan.errors import LsganError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,18 +98,6 @@ def test_mistakes_are_found_before_torch_is_needed(composed):
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
-def any_signature(level: Literal["low", "high"], factor=2.0, names: list[str] = ["a"], **rest):  # noqa: B006
-    return level, factor, names, rest
-
-
-def test_constructors_may_have_any_ordinary_signature(composed, monkeypatch):
-    settings = config.check(composed())
-    monkeypatch.setattr(any_signature, "__module__", "lsgan.losses")
-    monkeypatch.setattr(losses, "any_signature", any_signature, raising=False)
-    settings.loss = {"_target_": "lsgan.losses.any_signature", "level": "low", "other": 1}
-    assert config.build(settings, "loss") == ("low", 2.0, ["a"], {"other": 1})
-
-
 def test_resolved_config_builds_the_same_experiment(composed, tmp_path):
     experiment = config.assemble(composed("loss.a=-0.5", "optimizer.lr=1.0e-3", "study=s"))
     values = experiment.resolved(run="mine")
@@ -151,8 +138,3 @@ def test_a_resume_folder_that_is_none(tmp_path):
     (tmp_path / "config.yaml").write_text("- 1")
     with pytest.raises(LsganError, match="is not the config of a run"):
         config.load(tmp_path)
-
-
-def test_did_you_mean():
-    assert config.did_you_mean("lsgann", ["lsgan", "hinge"]) == " (did you mean lsgan?)"
-    assert config.did_you_mean("zzz", ["lsgan", "hinge"]) == ""

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "latents", "losses", "penalties", "streams"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"command", "config", "sample"}
+TOP = {"command", "config", "instantiate", "sample"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -88,7 +88,13 @@ def test_every_module_belongs_to_a_layer():
 
 def test_torch_is_not_imported_before_the_config_is_checked():
     """Nothing that train.py imports at its top may pull in torch: help and mistakes answer at once."""
-    for path in (ROOT / "train.py", PACKAGE / "config.py", PACKAGE / "command.py", PACKAGE / "errors.py"):
+    for path in (
+        ROOT / "train.py",
+        PACKAGE / "config.py",
+        PACKAGE / "instantiate.py",
+        PACKAGE / "command.py",
+        PACKAGE / "errors.py",
+    ):
         top_level = ast.Module(
             [n for n in ast.parse(path.read_text()).body if isinstance(n, (ast.Import, ast.ImportFrom))], []
         )

@@ -54,8 +54,6 @@ class RunInfo(NamedTuple):
     run: str
     config: dict[str, Any]  # resolved, dotted keys
     tags: Sequence[str]
-    steps: int
-    first_step: int  # 0, or where a resumed run goes on
 
 
 class Tracker(Protocol):

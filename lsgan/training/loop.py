@@ -59,7 +59,7 @@ def train(
     """
     with stop_after_step() as stop:
         _train(state, problem, schedule, device, tracker, checkpoints, stop)
-    if stop.is_set():
+    if state.step < schedule.steps:
         raise KeyboardInterrupt
 
 
@@ -75,15 +75,14 @@ def _train(
     fixed_z = problem.latent.sample(problem.dataset.samples_shown, stream(schedule.seed, "samples")).to(device)
     if state.step == 0:
         tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
-    clock = time.perf_counter()
-    images_timed = 0
-    while state.step < schedule.steps and not stop.is_set():
+    clock, images_timed, stopping = time.perf_counter(), 0, False
+    while state.step < schedule.steps and not stopping:
         try:
             seen, generator_loss = train_step(state, problem, schedule, device)
         except NonFiniteLossError as error:
             raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
-        is_last = state.step == schedule.steps
+        is_last, stopping = state.step == schedule.steps, stop.is_set()
         scalars, pictures, histograms = {}, {}, {}
         if is_last or state.step % schedule.log_every == 0:
             scalars = _scalars(state, seen, generator_loss)
@@ -93,9 +92,9 @@ def _train(
         if is_last or state.step % schedule.sample_every == 0:
             pictures["samples"] = problem.dataset.picture(state.generator_ema.module(fixed_z))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
-        if scalars or pictures or stop.is_set():
+        if scalars or pictures or stopping:
             tracker.log(Record(state.step, scalars, pictures, histograms))
-        if is_last or stop.is_set() or state.step % schedule.checkpoint_every == 0:
+        if is_last or stopping or state.step % schedule.checkpoint_every == 0:
             state.save(checkpoints, schedule.keep_checkpoints)
 
 

@@ -43,8 +43,6 @@ def info(tmp_path):
         run="a-run",
         config={"loss.a": -1, "optimizer.betas": [0.5, 0.999], "images": None},
         tags=["lsgan_b1c0a-1", "x" * 80],
-        steps=20,
-        first_step=0,
     )
 
 

@@ -1,0 +1,43 @@
+import pytest
+from hydra.errors import ConfigCompositionException
+
+from lsgan import command
+from lsgan.errors import LsganError
+
+
+def failing(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "shown"),
+    [
+        (LsganError("too hot: open a window"), 1, "error: too hot: open a window\n"),
+        (ConfigCompositionException("first line\nsecond line"), 1, "error: first line\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_an_exit_code(error, code, shown, capsys, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    with pytest.raises(SystemExit) as ended:
+        command.run(failing(error))
+    assert ended.value.code == code
+    assert capsys.readouterr().err == shown
+
+
+def test_what_was_shown_is_not_shown_again(capsys, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    error = LsganError("once")
+    error.shown = True
+    with pytest.raises(SystemExit):
+        command.run(failing(error))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    with pytest.raises(ZeroDivisionError):
+        command.run(failing(ZeroDivisionError()))

@@ -1,0 +1,42 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from lsgan.training.interrupt import stop_after_step
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_asks_and_the_second_interrupts():
+    before = signal.getsignal(signal.SIGINT)
+    with stop_after_step() as stop:
+        assert not stop.is_set()
+        ctrl_c()
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            ctrl_c()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_afterwards_all_is_as_before():
+    with stop_after_step():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c()
+
+
+def test_in_a_thread_it_is_never_set():
+    seen = []
+
+    def work():
+        with stop_after_step() as stop:
+            seen.append(stop.is_set())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
