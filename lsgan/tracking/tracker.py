@@ -95,7 +95,7 @@ class Trackers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None:
+        if isinstance(error, Exception):
             log.debug("the run ends with an error", exc_info=error)
         self.close(Outcome.of(error))
 
