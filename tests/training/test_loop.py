@@ -106,6 +106,21 @@ def test_data_and_noise_do_not_depend_on_the_loss(make_state, make_problem, make
     assert_close(least_squares, cross_entropy, atol=0, rtol=0)
 
 
+def test_every_update_of_d_has_its_own_noise(run, make_state, monkeypatch):
+    """Another z and another stream for the penalty at each step, also among several D steps."""
+    latents, streams = [], []
+
+    def penalty(discriminator, real, fake, noise):
+        streams.append(noise.initial_seed())
+        return real.new_zeros(())
+
+    state = make_state()
+    monkeypatch.setattr(state.generator, "forward", lambda z, f=state.generator.forward: latents.append(z) or f(z))
+    run(state=state, penalty=penalty, steps=4, discriminator_steps=3)
+    assert len(set(streams)) == 12
+    assert len({z.sum().item() for z in latents}) == len(latents) == 12
+
+
 def test_several_discriminator_steps(run, make_state, monkeypatch):
     state = make_state()
     counts = {"generator_optimizer": 0, "discriminator_optimizer": 0}
