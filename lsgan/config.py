@@ -136,7 +136,7 @@ def check(cfg: DictConfig) -> Settings:
         if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
             raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
     for side in ("generator", "discriminator"):
-        rate = settings.optimizer[side].get("lr")
+        rate = settings.optimizer.get(side, {}).get("lr")
         if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
             raise LsganError(f"optimizer.{side}.lr={rate} must be a number above 0 (optimizer.lr sets both sides)")
     settings.runs_dir, settings.data_dir = settings.runs_dir.expanduser(), settings.data_dir.expanduser()
@@ -227,7 +227,7 @@ def build(settings: Settings, key: str, *args: Any, part: str | None = None, **g
     node = getattr(settings, key)
     if part is None:
         return instantiate(node, key, *args, **given)
-    return instantiate(node[part], f"{key}.{part}", *args, **given)
+    return instantiate(node.get(part), f"{key}.{part}", *args, **given)
 
 
 def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> "Networks":

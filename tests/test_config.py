@@ -49,6 +49,7 @@ MISTAKES = {
     "+training.batchsize=3": "training is read by nothing: take it out",
     "+loss.foo=1": "loss.foo is read by nothing: take it out",
     "+dataset.resolutoin=3": "dataset.resolutoin is read by nothing (did you mean resolution?): take it out",
+    "~optimizer.generator": "optimizer.generator has no _target_",
     "optimizer.betas=[0.5]": "optimizer.generator: ",
     "+optimizer.foo.bar=1": "optimizer.foo is read by nothing: take it out",
     "+optimizer.momentum=1": "optimizer.momentum is read by nothing: take it out",

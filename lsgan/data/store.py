@@ -11,8 +11,8 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -85,18 +85,19 @@ def pack(source: Source, recipe: Recipe, folder: Path) -> None:
     """
     if len(source) == 0:
         raise LsganError(f"{recipe.source} holds no images")
-    part = None
+    part = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
+        part.mkdir(parents=True)
         _write_store(source, recipe, part)
-        if not folder.exists():  # otherwise another process was first, with the same bytes
+        try:
             part.rename(folder)
+        except OSError:
+            if not folder.exists():  # otherwise another process was first, with the same bytes
+                raise
     except OSError as error:
         raise LsganError(f"cannot pack into {folder.parent}: {error.strerror}; free it or set data_dir") from error
     finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_store(source: Source, recipe: Recipe, folder: Path) -> None:

@@ -84,6 +84,12 @@ def test_interruption_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_others_may_read_the_store(tmp_path):
+    pack(Colours(3), RECIPE, tmp_path / "store")
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "store").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_store_that_another_process_finished_first_is_kept(tmp_path):
     pack(Colours(10), RECIPE, tmp_path / "store")
     before = (tmp_path / "store" / "images.bin").stat().st_ino
