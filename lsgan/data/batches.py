@@ -1,7 +1,7 @@
 """Which samples batch k holds, as a function of (seed, k)."""
 
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -9,11 +9,18 @@ from torch import Tensor
 from lsgan.streams import stream
 
 
+class Batch(NamedTuple):
+    """Real samples, and what they show where the data set knows."""
+
+    samples: Tensor  # [N, *shape], float32, images in [-1, 1]
+    labels: Tensor | None  # int64 [N], each in [0, num_classes)
+
+
 class Batches(Protocol):
     """An endless, repeatable sequence of real batches."""
 
-    def batch(self, index: int, device: torch.device) -> Tensor:
-        """Real samples [batch_size, *shape] of batch `index`, float32 on `device`, images in [-1, 1]."""
+    def batch(self, index: int, device: torch.device) -> Batch:
+        """Batch `index` on `device`, batch_size samples."""
         ...
 
 

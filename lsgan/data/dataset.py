@@ -22,6 +22,11 @@ class Dataset(Protocol):
         ...
 
     @property
+    def num_classes(self) -> int | None:
+        """How many labels there are; None if the samples have none."""
+        ...
+
+    @property
     def samples_shown(self) -> int:
         """How many samples make a telling picture."""
         ...

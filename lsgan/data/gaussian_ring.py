@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lsgan.data.batches import Batch
 from lsgan.data.pictures import Picture, scatter
 from lsgan.streams import stream
 
@@ -39,6 +40,7 @@ class GaussianRing:
     radius: float = 1.0
 
     samples_shown: ClassVar[int] = 2048
+    num_classes: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         if self.modes < 1:
@@ -88,6 +90,7 @@ class PointBatches:
     def __init__(self, ring: GaussianRing, batch_size: int, seed: int) -> None:
         self._ring, self._batch_size, self._seed = ring, batch_size, seed
 
-    def batch(self, index: int, device: torch.device) -> Tensor:
-        """Points [batch_size, 2], float32."""
-        return self._ring.points(self._batch_size, stream(self._seed, "points", index)).to(device)
+    def batch(self, index: int, device: torch.device) -> Batch:
+        """Points [batch_size, 2], float32, without labels."""
+        points = self._ring.points(self._batch_size, stream(self._seed, "points", index))
+        return Batch(points.to(device), labels=None)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lsgan.data.batches import BatchOrder
+from lsgan.data.batches import Batch, BatchOrder
 from lsgan.data.pictures import Picture, image_grid, save_images
 from lsgan.data.store import ImageArray, Recipe, Source, open_store, pack
 
@@ -44,6 +44,11 @@ class ImageDataset(ABC):
             raise ValueError(f"resolution={self.resolution} must be at least 1")
         if self.channels not in (1, 3):
             raise ValueError(f"channels={self.channels} must be 1 or 3")
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many labels there are; None if the images have none."""
+        return None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,7 +99,7 @@ class ImageBatches:
     def __init__(self, images: ImageArray, order: BatchOrder) -> None:
         self._images, self._order = images, order
 
-    def batch(self, index: int, device: torch.device) -> Tensor:
+    def batch(self, index: int, device: torch.device) -> Batch:
         """Images [batch_size, C, H, W] of batch `index`, float32 in [-1, 1], channels last in memory."""
         pixels = torch.from_numpy(self._images[self._order.indices(index).numpy()])  # [N, H, W, C]
-        return pixels.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        return Batch(pixels.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels=None)

@@ -108,7 +108,7 @@ def train_step(
     """
     for i in range(schedule.discriminator_steps):
         index = state.step * schedule.discriminator_steps + i
-        real = problem.batches.batch(index, device)
+        real = problem.batches.batch(index, device).samples
         z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index)).to(device)
         with torch.set_grad_enabled(i == schedule.discriminator_steps - 1):
             fake = state.generator(z)
@@ -146,7 +146,7 @@ def _real_samples(problem: Problem, device: torch.device) -> Tensor:
     """As many real samples as a picture shows: those of the first batches."""
     batches: list[Tensor] = []
     while sum(map(len, batches)) < problem.dataset.samples_shown:
-        batches.append(problem.batches.batch(len(batches), device))
+        batches.append(problem.batches.batch(len(batches), device).samples)
     return torch.cat(batches)[: problem.dataset.samples_shown]
 
 

@@ -26,9 +26,9 @@ def test_points_have_the_modes_weights_and_spread():
 
 def test_batches_are_fresh_and_repeatable(tmp_path):
     batches = RING.open(tmp_path, 16, seed=3)
-    assert batches.batch(0, CPU).shape == (16, 2)
-    assert torch.equal(batches.batch(5, CPU), RING.open(tmp_path, 16, seed=3).batch(5, CPU))
-    assert not torch.equal(batches.batch(5, CPU), batches.batch(6, CPU))
+    assert batches.batch(0, CPU).samples.shape == (16, 2)
+    assert torch.equal(batches.batch(5, CPU).samples, RING.open(tmp_path, 16, seed=3).batch(5, CPU).samples)
+    assert not torch.equal(batches.batch(5, CPU).samples, batches.batch(6, CPU).samples)
     assert list(tmp_path.iterdir()) == []
 
 

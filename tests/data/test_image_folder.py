@@ -34,7 +34,7 @@ def test_every_image_below_the_root_in_the_order_of_paths(tmp_path, pictures):
     assert images.shape == (6, 8, 8, 3)
     # a/deep/two.webp, a/one.jpg, b.PNG, c.bmp, d.tiff, e.gif
     assert np.abs(images[:, 4, 4, 0].astype(int) - [80, 40, 0, 120, 160, 200]).max() <= 4
-    assert batches.batch(0, torch.device("cpu")).shape == (6, 3, 8, 8)
+    assert batches.batch(0, torch.device("cpu")).samples.shape == (6, 3, 8, 8)
 
 
 def test_another_content_is_another_store(tmp_path, pictures):

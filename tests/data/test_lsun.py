@@ -32,7 +32,7 @@ def test_an_unpacked_lmdb(tmp_path, make_lmdb, drawings, kind):
     assert images.shape == (70, 112, 112, 3)
     first = Image.open(io.BytesIO(values[min(values)])).resize((112, 112), Image.Resampling.BICUBIC)
     assert np.array_equal(images[0], np.asarray(first))  # the paper's direct resize, keys in order
-    assert batches.batch(0, torch.device("cpu")).shape == (8, 3, 112, 112)
+    assert batches.batch(0, torch.device("cpu")).samples.shape == (8, 3, 112, 112)
 
 
 def test_the_zip_gives_the_same_store_and_is_tidied_up(tmp_path, make_lmdb, drawings):
@@ -51,7 +51,7 @@ def test_a_packed_scene_does_not_need_its_source_any_more(tmp_path, make_lmdb, d
     make_lmdb(tmp_path / NAME, drawings(5))
     church().open(tmp_path, 2, 0)
     shutil.rmtree(tmp_path / NAME)
-    assert church().open(tmp_path, 2, 0).batch(0, torch.device("cpu")).shape == (2, 3, 16, 16)
+    assert church().open(tmp_path, 2, 0).batch(0, torch.device("cpu")).samples.shape == (2, 3, 16, 16)
 
 
 def test_a_broken_value_is_skipped(tmp_path, make_lmdb, drawings):

@@ -54,7 +54,7 @@ def test_mnist_is_downloaded_once_and_packed(tmp_path, server, monkeypatch, data
     monkeypatch.setattr(torchvision_class, "mirrors", [address])
     monkeypatch.setattr(torchvision_class, "resources", resources)
     data = data_set(name="m", resolution=28, channels=1)
-    batch = data.open(tmp_path / "data", 8, 0).batch(0, torch.device("cpu"))
+    batch = data.open(tmp_path / "data", 8, 0).batch(0, torch.device("cpu")).samples
     assert batch.shape == (8, 1, 28, 28)
     (folder,) = (tmp_path / "data" / "packed").iterdir()
     assert np.array_equal(open_store(folder)[..., 0], images)
