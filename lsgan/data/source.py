@@ -1,0 +1,38 @@
+"""Where images come from before they are packed: a sequence that is read once, in order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from PIL import Image
+
+
+class Item(NamedTuple):
+    """One image that has not been decoded yet.
+
+    Args:
+        name: how messages call it.
+        load: opens or decodes it; called once, from any thread; raises whatever the decoder raises.
+        label: in [0, number of classes), or None in a source without classes.
+    """
+
+    name: str
+    load: Callable[[], Image.Image]
+    label: int | None = None
+
+
+class Source(Protocol):
+    """Images to pack. The order never changes, so that an interrupted packing can go on."""
+
+    @property
+    def num_items(self) -> int | None:
+        """How many items there are, unreadable ones included; None if only reading tells."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str] | None:
+        """The name of each label; None if there are none."""
+        ...
+
+    def items(self) -> Iterator[Item]:
+        """Every item. Memory stays small whatever their number."""
+        ...
