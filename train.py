@@ -32,7 +32,7 @@ def main(cfg: DictConfig) -> None:
     show_log_lines()
     experiment = config.assemble(cfg)
     settings, state = experiment.settings, experiment.state
-    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed)
+    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
     problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
 
     if settings.resume is None:

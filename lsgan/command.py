@@ -77,7 +77,8 @@ def explain(error: Exception, conf_dir: Path | None = None) -> str:
     if unknown:
         key = unknown[1]
         return f"{key}: no such setting{did_you_mean(key, _known_keys(conf_dir))}; python train.py --help lists all"
-    return str(error).splitlines()[0]
+    told = str(error) or str(error.__cause__ or type(error).__name__)  # Hydra wraps errors without a word
+    return told.splitlines()[0]
 
 
 def _known_keys(conf_dir: Path | None) -> list[str]:

@@ -53,6 +53,7 @@ class Settings:
     run: str | None = MISSING
     runs_dir: Path = MISSING
     data_dir: Path = MISSING
+    device_cache_gb: float = MISSING
     log_every: int = MISSING
     sample_every: int = MISSING
     checkpoint_every: int = MISSING
@@ -66,6 +67,7 @@ _AT_LEAST = {
     "batch_size": 1,
     "discriminator_steps": 1,
     "ema_halflife_images": 0,
+    "device_cache_gb": 0,
     "seed": 0,
     "log_every": 1,
     "sample_every": 1,
@@ -79,7 +81,9 @@ _FINE_TO_CHANGE_ON_RESUME = (
     "checkpoint_every",
     "keep_checkpoints",
     "data_dir",
+    "device_cache_gb",
     "dataset.root",
+    "dataset.archive",
     "runtime",
     "tracker",
 )

@@ -21,8 +21,9 @@ torch.set_num_threads(2)
 def without_wandb_account(tmp_path_factory, monkeypatch):
     """No key, no prompt, no network: what a fresh machine has."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "LSGAN_DATA"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LSGAN_DATA", str(tmp_path_factory.getbasetemp() / "data"))  # not the user's
     monkeypatch.setenv("NETRC", str(home / "netrc"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(home))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(home))

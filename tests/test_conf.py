@@ -138,7 +138,8 @@ def test_images_replace_steps(composed):
 
 
 def test_data_dir_from_the_environment(composed, monkeypatch):
-    assert str(config.check(composed()).data_dir) == "data"
+    monkeypatch.delenv("LSGAN_DATA", raising=False)
+    assert config.check(composed()).data_dir == Path("~/.cache/lsgan").expanduser()
     monkeypatch.setenv("LSGAN_DATA", "/somewhere/else")
     assert str(config.check(composed()).data_dir) == "/somewhere/else"
     assert str(config.check(composed("data_dir=here")).data_dir) == "here"

@@ -7,9 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
-BOTTOM = {"errors", "latents", "losses", "penalties", "streams"}
+BOTTOM = {"errors", "files", "latents", "losses", "penalties", "streams"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"command", "config", "instantiate", "sample"}
+TOP = {"command", "config", "instantiate", "prepare", "sample"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

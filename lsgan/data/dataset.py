@@ -31,7 +31,9 @@ class Dataset(Protocol):
         """How many samples make a telling picture."""
         ...
 
-    def open(self, data_dir: Path, batch_size: int, seed: int) -> Batches: ...
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float) -> Batches:
+        """Real batches; what must be on disk for them is put into `data_dir` first."""
+        ...
 
     def picture(self, samples: Tensor) -> Picture:
         """Generated samples."""

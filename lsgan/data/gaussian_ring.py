@@ -64,7 +64,7 @@ class GaussianRing:
         mode = torch.randint(self.modes, (num,), generator=generator)
         return self.centres[mode] + self.std * torch.randn(num, 2, generator=generator)
 
-    def open(self, data_dir: Path, batch_size: int, seed: int) -> "PointBatches":
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> "PointBatches":
         """Batches of fresh points; nothing is read or written."""
         log.info("%s: %d Gaussians, std %g, on a circle of radius %g", self.name, self.modes, self.std, self.radius)
         return PointBatches(self, batch_size, seed)

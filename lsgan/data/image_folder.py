@@ -1,69 +1,48 @@
-"""Any folder of images."""
+"""Any images: a folder, an archive, a database."""
 
-import hashlib
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
-
+from lsgan.data.archives import class_names, fingerprint, open_archive
 from lsgan.data.images import ImageDataset
+from lsgan.data.source import Source
 from lsgan.errors import LsganError
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder(ImageDataset):
-    """Every image below `root`, sub-folders included.
+    """Every image below a folder, or in a zip, tar, LMDB folder or parquet.
+
+    Labels come from labels.json or labels.csv at its top, else from the folders that hold the images.
 
     Args:
-        root: the folder.
+        root: the folder or file.
     """
 
     root: Path
 
     def source_id(self, data_dir: Path) -> str:
-        return f"folder {self._root()} {_fingerprint(self._files())}"
+        return f"images of {self._path}"
 
-    def open_source(self, data_dir: Path) -> nullcontext["_Files"]:
-        return nullcontext(_Files(self._files()))
+    def fingerprint(self, data_dir: Path) -> str | None:
+        return fingerprint(self._path)
 
-    def _root(self) -> Path:
+    def fetch(self, data_dir: Path) -> None:
+        raise LsganError(f"dataset.root={self.root}: {self._path} is not there; name a folder or archive of images")
+
+    def open_source(self, data_dir: Path, scratch: Path) -> AbstractContextManager[Source]:
+        return open_archive(self._path, scratch)
+
+    @cached_property
+    def num_classes(self) -> int | None:
+        """As many as the labels or class folders tell; the place is listed to find out."""
+        if not self._path.exists():
+            self.fetch(self._path)
+        names = class_names(self._path)
+        return len(names) if names else None
+
+    @property
+    def _path(self) -> Path:
         return self.root.expanduser().absolute()
-
-    def _files(self) -> list[Path]:
-        root = self._root()
-        if not root.is_dir():
-            raise LsganError(f"dataset.root={self.root}: {root} is not a folder; name a folder that holds images")
-        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        if not files:
-            raise LsganError(
-                f"dataset.root={self.root}: no images in {root} (looked for {', '.join(sorted(SUFFIXES))})"
-            )
-        return files
-
-
-class _Files:
-    def __init__(self, files: list[Path]) -> None:
-        self._files = files
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def name(self, index: int) -> str:
-        return str(self._files[index])
-
-    def image(self, index: int) -> Image.Image:
-        with Image.open(self._files[index]) as image:
-            image.load()
-            return image
-
-
-def _fingerprint(files: list[Path]) -> str:
-    """Changes when a file is added, removed, renamed or written."""
-    digest = hashlib.sha256()
-    for path in files:
-        stat = path.stat()
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]

@@ -2,18 +2,23 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
-from lsgan.data.batches import Batch, BatchOrder
+from lsgan.data.batches import Batches
+from lsgan.data.decode import Fit
+from lsgan.data.feeding import Prefetched, StoreBatches
+from lsgan.data.pack import pack
 from lsgan.data.pictures import Picture, image_grid, save_images
-from lsgan.data.store import ImageArray, Recipe, Source, open_store, pack
+from lsgan.data.source import Source
+from lsgan.data.store import Recipe, Store, differences, open_store, read_meta
+from lsgan.errors import LsganError
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ class ImageDataset(ABC):
         resolution: of the images that the networks see, in pixels a side.
         channels: 1 (grey) or 3 (RGB); images are converted.
         crop: cut the largest central square before resizing; otherwise the whole image is squeezed into one.
+        flip: mirror half of the images of each batch, left to right.
 
     Raises:
         ValueError: resolution < 1, or another number of channels.
@@ -36,6 +42,7 @@ class ImageDataset(ABC):
     resolution: int
     channels: int = 3
     crop: bool = False
+    flip: bool = False
 
     samples_shown: ClassVar[int] = 64
 
@@ -59,26 +66,34 @@ class ImageDataset(ABC):
     def source_id(self, data_dir: Path) -> str:
         """Says which images these are; another text means another packed store."""
 
-    @abstractmethod
-    def open_source(self, data_dir: Path) -> AbstractContextManager[Source]:
-        """The images themselves. Raises LsganError when they are not there."""
+    def fingerprint(self, data_dir: Path) -> str | None:
+        """Of the files that hold the images, if they may change; None if they are not there (yet, or any more)."""
+        return ""
 
-    def open(self, data_dir: Path, batch_size: int, seed: int) -> "ImageBatches":
-        """Packs the images if that has not been done yet, and returns their batches.
+    def fetch(self, data_dir: Path) -> None:
+        """Gets the files, when `fingerprint` is None. Raises LsganError when it cannot."""
+        raise LsganError(f"the files of {self.name} are not in {data_dir.absolute()}")
+
+    @abstractmethod
+    def open_source(self, data_dir: Path, scratch: Path) -> AbstractContextManager[Source]:
+        """The images themselves; what must be unpacked goes to the folder `scratch`."""
+
+    def prepare(self, data_dir: Path) -> Store:
+        """The packed store; made first if there is none of these images and settings.
 
         Raises:
             LsganError: the images are not there, or cannot be read.
         """
-        recipe = Recipe(self.source_id(data_dir), self.resolution, self.channels, self.crop)
-        folder = data_dir / "packed" / f"{self.name}-{recipe.digest()}"
-        if not folder.exists():
-            with self.open_source(data_dir) as source:
-                pack(source, recipe, folder)
-        images = open_store(folder)
-        log.info(
-            "%s: %s images %s, packed in %s", self.name, f"{len(images):,}", "×".join(map(str, self.shape)), folder
-        )
-        return ImageBatches(images, BatchOrder(len(images), batch_size, seed))
+        folder = self._kept_store(data_dir) or self._packed_store(data_dir)
+        store = open_store(folder)
+        shape = "×".join(map(str, store.images.shape[1:]))
+        log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
+        return store
+
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
+        """Packs the images if that has not been done yet, and returns their batches. Raises as `prepare` does."""
+        store = self.prepare(data_dir)
+        return Prefetched(StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb))
 
     def picture(self, samples: Tensor) -> Picture:
         """A grid of the samples [N, C, H, W]: uint8 [H, W, 3]."""
@@ -92,14 +107,37 @@ class ImageDataset(ABC):
         """Batches of samples one by one, as PNG files."""
         save_images(batches, folder)
 
+    def _recipe(self, data_dir: Path) -> Recipe:
+        fit = Fit(self.resolution, self.channels, self.crop)
+        return Recipe(self.source_id(data_dir), self.fingerprint(data_dir) or "", fit)
 
-class ImageBatches:
-    """Batches of a packed store, in the order of (seed, index)."""
+    def _stores(self, data_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Every whole store of this name, the newest first, and the recipe that it was made by."""
+        folders = (data_dir / "packed").glob(f"{self.name}-*")
+        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True):
+            try:
+                yield folder, read_meta(folder)["recipe"]
+            except LsganError as error:
+                log.warning("%s", error)
 
-    def __init__(self, images: ImageArray, order: BatchOrder) -> None:
-        self._images, self._order = images, order
+    def _kept_store(self, data_dir: Path) -> Path | None:
+        """A store of these images and settings, when the files that it was made from are gone."""
+        if self.fingerprint(data_dir) is not None:
+            return None
+        wanted = self._recipe(data_dir).settings()
+        for folder, made_by in self._stores(data_dir):
+            if not differences({**made_by, "fingerprint": ""}, wanted):
+                log.info("the files of %s are not there; what was packed from them is", self.name)
+                return folder
+        return None
 
-    def batch(self, index: int, device: torch.device) -> Batch:
-        """Images [batch_size, C, H, W] of batch `index`, float32 in [-1, 1], channels last in memory."""
-        pixels = torch.from_numpy(self._images[self._order.indices(index).numpy()])  # [N, H, W, C]
-        return Batch(pixels.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels=None)
+    def _packed_store(self, data_dir: Path) -> Path:
+        if self.fingerprint(data_dir) is None:
+            self.fetch(data_dir)
+        recipe = self._recipe(data_dir)
+        folder = data_dir / "packed" / f"{self.name}-{recipe.digest()}"
+        if not folder.exists():
+            for other, made_by in self._stores(data_dir):
+                log.info("%s is not used, it has %s", other, differences(made_by, recipe.settings()))
+            pack(partial(self.open_source, data_dir), recipe, folder)
+        return folder

@@ -1,14 +1,17 @@
 """Data sets that torchvision downloads and reads."""
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 from torchvision import datasets
 
 from lsgan.data.images import ImageDataset
+from lsgan.data.source import Item
 from lsgan.errors import LsganError
 
 
@@ -19,7 +22,12 @@ class TorchvisionDataset(ImageDataset):
     def source_id(self, data_dir: Path) -> str:
         return f"torchvision {self.name} train"
 
-    def open_source(self, data_dir: Path) -> nullcontext["_TorchvisionSource"]:
+    @property
+    def num_classes(self) -> int | None:
+        """Ten, but for CelebA, whose attributes are no classes."""
+        return 10
+
+    def open_source(self, data_dir: Path, scratch: Path) -> nullcontext["_TorchvisionSource"]:
         root = data_dir / "torchvision"
         try:
             return nullcontext(_TorchvisionSource(self.load(root)))
@@ -66,16 +74,25 @@ class CelebA(TorchvisionDataset):
     def load(self, root: Path) -> datasets.VisionDataset:
         return datasets.CelebA(root, split="train", download=True)
 
+    @property
+    def num_classes(self) -> None:
+        """None: a face has forty attributes, not one class."""
+        return None
+
 
 class _TorchvisionSource:
     def __init__(self, dataset: datasets.VisionDataset) -> None:
         self._dataset = dataset
+        self.classes: Sequence[str] | None = getattr(dataset, "classes", None)
 
-    def __len__(self) -> int:
+    @property
+    def num_items(self) -> int:
         return len(self._dataset)
 
-    def name(self, index: int) -> str:
-        return f"image {index}"
+    def items(self) -> Iterator[Item]:
+        for i in range(len(self._dataset)):
+            label = int(self._dataset.targets[i]) if self.classes else None
+            yield Item(f"image {i}", partial(self._image, i), label)
 
-    def image(self, index: int) -> Image.Image:
+    def _image(self, index: int) -> Image.Image:
         return self._dataset[index][0]

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from lsgan.errors import LsganError
+from lsgan.files import write_atomically
 from lsgan.tracking.tracker import Outcome, Record
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ class RunFolder:
     def start(self, step: int, config_yaml: str) -> None:
         """Opens the log file and the metrics for steps after `step`; later rows, if any, are dropped."""
         self._step = step
-        _write_atomically(self.config_path, config_yaml)
+        write_atomically(self.config_path, config_yaml)
         (self.path / "samples").mkdir(exist_ok=True)
         self._log_file = logging.FileHandler(self.path / "train.log")
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("lsgan").addHandler(self._log_file)
         rows = [row for row in self.metrics() if row["step"] <= step]
-        _write_atomically(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_atomically(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         # Line-buffered: a row is with the operating system as soon as it ends.
         self._metrics = open(self.path / "metrics.jsonl", "a", buffering=1)  # noqa: SIM115
         self._write_status("running")
@@ -102,10 +103,4 @@ class RunFolder:
 
     def _write_status(self, status: str, reason: str | None = None) -> None:
         content = {"status": status, "step": self._step, "reason": reason}
-        _write_atomically(self.path / "status.json", json.dumps(content) + "\n")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
+        write_atomically(self.path / "status.json", json.dumps(content) + "\n")

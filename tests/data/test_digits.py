@@ -3,7 +3,6 @@ import torch
 from sklearn.datasets import load_digits
 
 from lsgan.data.digits import Digits
-from lsgan.data.store import open_store
 
 CPU = torch.device("cpu")
 
@@ -13,11 +12,12 @@ def digits(resolution=8):
 
 
 def test_all_digits_are_there_with_their_grey_levels(tmp_path):
-    digits().open(tmp_path, 32, 0)
-    (folder,) = (tmp_path / "packed").iterdir()
-    images = open_store(folder)
-    assert images.shape == (1797, 8, 8, 1)
-    assert np.array_equal(images[..., 0], np.round(load_digits().images * 255 / 16))
+    store = digits().prepare(tmp_path)
+    assert store.images.shape == (1797, 8, 8, 1)
+    assert np.array_equal(store.images[..., 0], np.round(load_digits().images * 255 / 16))
+    assert store.classes == list("0123456789")
+    assert digits().num_classes == 10
+    assert np.array_equal(store.labels, load_digits().target)
 
 
 def test_batches_have_the_networks_range_and_layout(tmp_path):

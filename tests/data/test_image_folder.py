@@ -1,12 +1,9 @@
-import os
+import shutil
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from lsgan.data.image_folder import ImageFolder
-from lsgan.data.store import open_store
 from lsgan.errors import LsganError
 
 
@@ -14,54 +11,51 @@ def folder(root, resolution=8):
     return ImageFolder(name="image_folder", root=root, resolution=resolution, channels=3, crop=True)
 
 
-def stores(data_dir):
-    return sorted((data_dir / "packed").iterdir(), key=os.path.getmtime)
-
-
 @pytest.fixture
-def pictures(tmp_path):
-    root = tmp_path / "bilder für ヤギ"
-    (root / "a" / "deep").mkdir(parents=True)
-    for i, name in enumerate(["b.PNG", "a/one.jpg", "a/deep/two.webp", "c.bmp", "d.tiff", "e.gif"]):
+def pets(tmp_path):
+    root = tmp_path / "my pets ヤギ"
+    for i, name in enumerate(("cat/1.png", "dog/1.jpg", "dog/2.webp")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (20 + i, 16), (40 * i, 10, 10)).save(root / name)
-    (root / "notes.txt").write_text("not an image")
     return root
 
 
-def test_every_image_below_the_root_in_the_order_of_paths(tmp_path, pictures):
-    batches = folder(pictures).open(tmp_path, 6, 0)
-    images = open_store(stores(tmp_path)[0])
-    assert images.shape == (6, 8, 8, 3)
-    # a/deep/two.webp, a/one.jpg, b.PNG, c.bmp, d.tiff, e.gif
-    assert np.abs(images[:, 4, 4, 0].astype(int) - [80, 40, 0, 120, 160, 200]).max() <= 4
-    assert batches.batch(0, torch.device("cpu")).samples.shape == (6, 3, 8, 8)
+def test_a_folder_with_its_labels(tmp_path, pets):
+    assert folder(pets).num_classes == 2
+    store = folder(pets).prepare(tmp_path)
+    assert store.images.shape == (3, 8, 8, 3)
+    assert (store.classes, store.labels.tolist()) == (["cat", "dog"], [0, 1, 1])
 
 
-def test_another_content_is_another_store(tmp_path, pictures):
-    folder(pictures).open(tmp_path, 2, 0)
-    folder(pictures).open(tmp_path, 2, 0)
-    assert len(stores(tmp_path)) == 1
-    Image.new("RGB", (9, 9)).save(pictures / "z.png")
-    folder(pictures).open(tmp_path, 2, 0)
-    assert [len(open_store(store)) for store in stores(tmp_path)] == [6, 7]
-    folder(pictures, resolution=16).open(tmp_path, 2, 0)
-    assert len(stores(tmp_path)) == 3
+def test_an_archive_of_it_is_the_same(tmp_path, pets):
+    archive = shutil.make_archive(str(tmp_path / "pets"), "zip", pets)
+    from_folder = folder(pets).prepare(tmp_path)
+    from_zip = folder(archive and tmp_path / "pets.zip").prepare(tmp_path)
+    assert folder(tmp_path / "pets.zip").num_classes == 2
+    assert (from_folder.images == from_zip.images).all()
+    assert from_folder.labels.tolist() == from_zip.labels.tolist()
 
 
-def test_broken_images_are_skipped(tmp_path, pictures):
-    (pictures / "zero.png").write_bytes(b"")
-    (pictures / "text.jpg").write_text("this is no image")
-    whole = (pictures / "a" / "one.jpg").read_bytes()
-    (pictures / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    folder(pictures).open(tmp_path, 2, 0)
-    assert len(open_store(stores(tmp_path)[0])) == 6
+def test_without_class_folders_there_are_no_classes(tmp_path, pets):
+    shutil.move(pets / "cat" / "1.png", pets / "1.png")
+    assert folder(pets).num_classes is None
+    assert folder(pets).prepare(tmp_path).labels is None
 
 
-def test_a_folder_that_is_missing_or_empty(tmp_path):
-    with pytest.raises(
-        LsganError, match=r"dataset.root=.*nowhere: .* is not a folder; name a folder that holds images"
-    ):
-        folder(tmp_path / "nowhere").open(tmp_path, 2, 0)
+def test_another_content_is_another_store(tmp_path, pets):
+    first = folder(pets).prepare(tmp_path)
+    assert folder(pets).prepare(tmp_path).folder == first.folder
+    Image.new("RGB", (9, 9)).save(pets / "dog" / "z.png")
+    assert len(folder(pets).prepare(tmp_path).images) == 4
+    shutil.rmtree(pets)
+    assert len(folder(pets).prepare(tmp_path).images) == 4  # the newest store is enough
+
+
+def test_a_place_that_is_missing_or_empty(tmp_path):
+    nowhere = folder(tmp_path / "nowhere")
+    for ask in (lambda: nowhere.prepare(tmp_path), lambda: nowhere.num_classes):
+        with pytest.raises(LsganError, match=r"dataset.root=.*nowhere: .* is not there; name a folder or archive of"):
+            ask()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LsganError, match=r"dataset.root=.*empty: no images in .* \(looked for .bmp, .gif"):
-        folder(tmp_path / "empty").open(tmp_path, 2, 0)
+    with pytest.raises(LsganError, match=r"no images in .*empty \(looked for .avif, .bmp"):
+        folder(tmp_path / "empty").prepare(tmp_path)

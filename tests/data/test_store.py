@@ -1,148 +1,78 @@
-import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lsgan.data.store import Recipe, fit, open_store, pack
+from lsgan.data.decode import Fit
+from lsgan.data.pack import pack
+from lsgan.data.source import Item
+from lsgan.data.store import Recipe, differences, open_store
 from lsgan.errors import LsganError
 
-RECIPE = Recipe(source="test", resolution=8, channels=3, crop=False)
+RECIPE = Recipe("test", "f", Fit(8, 3, crop=False))
 
 
-class Colours:
-    """Image i has the colour i; those in `broken` cannot be read."""
+class OneColour:
+    num_items, classes = 10, None
 
-    def __init__(self, num, broken=()):
-        self.num, self.broken = num, set(broken)
-
-    def __len__(self):
-        return self.num
-
-    def name(self, index):
-        return f"colour {index}"
-
-    def image(self, index):
-        if index in self.broken:
-            raise OSError("truncated")
-        return Image.new("RGB", (10, 12), (index % 256, index // 256, 7))
+    def items(self):
+        for i in range(10):
+            yield Item(str(i), lambda: Image.new("RGB", (8, 8), "red"))
 
 
-def test_pack_keeps_the_order_over_many_chunks(tmp_path):
-    pack(Colours(1000), RECIPE, tmp_path / "store")
-    images = open_store(tmp_path / "store")
-    assert images.shape == (1000, 8, 8, 3)
-    assert images.dtype == np.uint8
-    assert (images[:, 3, 3, 0] + 256 * images[:, 3, 3, 1].astype(int)).tolist() == list(range(1000))
-    assert not images.flags.writeable
+@pytest.fixture
+def store(tmp_path):
+    from contextlib import nullcontext
+
+    pack(lambda scratch: nullcontext(OneColour()), RECIPE, tmp_path / "store")
+    return tmp_path / "store"
 
 
-def test_store_tells_how_it_was_made(tmp_path):
-    pack(Colours(70), RECIPE, tmp_path / "store")
-    meta = json.loads((tmp_path / "store" / "store.json").read_text())
-    assert meta["shape"] == [70, 8, 8, 3]
-    assert meta["recipe"] == {"source": "test", "resolution": 8, "channels": 3, "crop": False}
-    assert meta["sha256"] == hashlib.sha256((tmp_path / "store" / "images.bin").read_bytes()).hexdigest()
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]  # nothing half-written beside it
+def test_a_store_is_mapped_not_read(store):
+    opened = open_store(store)
+    assert isinstance(opened.images, np.memmap)
+    assert opened.images.shape == (10, 8, 8, 3)
+    assert (opened.images == [255, 0, 0]).all()
+    assert (opened.labels, opened.classes, opened.folder) == (None, None, store)
 
 
-def test_unreadable_images_are_skipped_named_and_counted(tmp_path, caplog):
-    pack(Colours(200, broken=[3, 150]), RECIPE, tmp_path / "store")
-    images = open_store(tmp_path / "store")
-    assert images[:, 0, 0, 0].tolist() == [i for i in range(200) if i not in (3, 150)]
-    assert "skipped 2 of 200 images that cannot be read:\n  colour 3: truncated\n  colour 150: truncated" in caplog.text
-    assert json.loads((tmp_path / "store" / "store.json").read_text())["skipped"] == [
-        "colour 3: truncated",
-        "colour 150: truncated",
-    ]
+@pytest.mark.parametrize("size", [0, 100, 1919, 1921])
+def test_a_store_of_another_size_is_refused(store, size):
+    os.truncate(store / "images.bin", size)
+    with pytest.raises(LsganError, match=rf"has {size} bytes, not 1920: delete .*store to pack again"):
+        open_store(store)
+    (store / "images.bin").unlink()
+    with pytest.raises(LsganError, match="has 0 bytes, not 1920"):
+        open_store(store)
 
 
-def test_many_skipped_images_do_not_flood_the_console(tmp_path, caplog):
-    pack(Colours(50, broken=range(20)), RECIPE, tmp_path / "store")
-    assert "… and 10 more, all named in store.json" in caplog.text
-    assert "colour 11" not in caplog.text
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"recipe": 3, "shape": [1]}', '{"recipe": {}}'])
+def test_what_is_no_store(store, content):
+    (store / "store.json").write_text(content)
+    with pytest.raises(LsganError, match=r"store is not a packed store \(.*\): delete it to pack again"):
+        open_store(store)
+    (store / "store.json").unlink()
+    with pytest.raises(LsganError, match="store is not a packed store"):
+        open_store(store)
 
 
-def test_nothing_readable_is_an_error_and_leaves_nothing(tmp_path):
-    with pytest.raises(LsganError, match="none of the 5 images of test can be read; the first: colour 0: truncated"):
-        pack(Colours(5, broken=range(5)), RECIPE, tmp_path / "store")
-    with pytest.raises(LsganError, match="test holds no images"):
-        pack(Colours(0), RECIPE, tmp_path / "store")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_interruption_leaves_nothing(tmp_path):
-    class Interrupted(Colours):
-        def image(self, index):
-            if index == 130:
-                raise KeyboardInterrupt
-            return super().image(index)
-
-    with pytest.raises(KeyboardInterrupt):
-        pack(Interrupted(300), RECIPE, tmp_path / "store")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_others_may_read_the_store(tmp_path):
-    pack(Colours(3), RECIPE, tmp_path / "store")
-    (tmp_path / "plain").mkdir()
-    assert (tmp_path / "store").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_a_store_that_another_process_finished_first_is_kept(tmp_path):
-    pack(Colours(10), RECIPE, tmp_path / "store")
-    before = (tmp_path / "store" / "images.bin").stat().st_ino
-    pack(Colours(10), RECIPE, tmp_path / "store")
-    assert (tmp_path / "store" / "images.bin").stat().st_ino == before
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]
-
-
-def test_a_folder_that_takes_no_store(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LsganError, match=r"cannot pack into .*file/packed: Not a directory; free it or set data_dir"):
-        pack(Colours(3), RECIPE, tmp_path / "file" / "packed" / "store")
-
-
-def test_a_truncated_store_is_refused(tmp_path):
-    pack(Colours(10), RECIPE, tmp_path / "store")
-    with open(tmp_path / "store" / "images.bin", "r+b") as file:
-        file.truncate(100)
-    with pytest.raises(LsganError, match=r"has 100 bytes, not 1920: delete .* to pack again"):
-        open_store(tmp_path / "store")
-
-
-def test_fit_squeezes_or_crops():
-    image = Image.new("L", (40, 20))
-    image.paste(255, (0, 0, 10, 20))  # the leftmost quarter is white
-    squeezed = fit(image, Recipe("", 8, 1, crop=False))
-    assert squeezed.shape == (8, 8, 1)
-    assert squeezed[:, 0].min() > 200
-    assert squeezed[:, 4:].max() == 0
-    assert fit(image, Recipe("", 8, 1, crop=True)).max() <= 20  # the quarter is cut away, but for the filter's edge
-
-
-def test_fit_converts_and_turns():
-    grey_alpha = Image.new("LA", (4, 4), (100, 255))
-    assert fit(grey_alpha, Recipe("", 4, 3, crop=False)).tolist() == np.full((4, 4, 3), 100).tolist()
-    turned = Image.new("L", (4, 4))
-    turned.paste(255, (0, 0, 4, 1))
-    turned.getexif()[0x0112] = 6  # to be shown rotated by 90 degrees
-    assert fit(turned, Recipe("", 4, 1, crop=False))[:, 3].min() == 255
-
-
-def test_fit_is_antialiased():
-    stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (64, 32)))
-    small = fit(stripes, Recipe("", 8, 1, crop=False))
-    assert small.min() > 110
-    assert small.max() < 145
-
-
-def test_digest_changes_with_every_part():
+def test_the_digest_changes_with_every_part():
     others = [
-        RECIPE._replace(source="x"),
-        RECIPE._replace(resolution=9),
-        RECIPE._replace(channels=1),
-        RECIPE._replace(crop=True),
+        Recipe("x", "f", RECIPE.fit),
+        Recipe("test", "g", RECIPE.fit),
+        Recipe("test", "f", Fit(9, 3, crop=False)),
+        Recipe("test", "f", Fit(8, 1, crop=False)),
+        Recipe("test", "f", Fit(8, 3, crop=True)),
     ]
-    assert len({recipe.digest() for recipe in [RECIPE, *others]}) == 5
+    assert len({recipe.digest() for recipe in [RECIPE, *others]}) == 6
+
+
+def test_differences_are_named(store):
+    made_by = json.loads((store / "store.json").read_text())["recipe"]
+    assert differences(made_by, RECIPE.settings()) == ""
+    wanted = Recipe("test", "f", Fit(16, 3, crop=True)).settings()
+    assert differences(made_by, wanted) == "resolution=8, not 16; crop=False, not True"
+    del made_by["format_version"]
+    assert differences(made_by, RECIPE.settings()) == "format_version=None, not 2"

@@ -12,7 +12,6 @@ import pytest
 import torch
 from torchvision import datasets
 
-from lsgan.data.store import open_store
 from lsgan.data.torchvision_sets import CelebA, Cifar10, FashionMnist, Mnist
 from lsgan.errors import LsganError
 
@@ -44,7 +43,7 @@ def idx(array):
 def test_mnist_is_downloaded_once_and_packed(tmp_path, server, monkeypatch, data_set):
     site, address = server
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
-    labels = np.zeros(50, np.uint8)
+    labels = np.arange(50, dtype=np.uint8) % 10
     resources = []
     for name, content in {"train-images-idx3": images, "train-labels-idx1": labels}.items():
         for split in (name, name.replace("train", "t10k")):
@@ -56,8 +55,10 @@ def test_mnist_is_downloaded_once_and_packed(tmp_path, server, monkeypatch, data
     data = data_set(name="m", resolution=28, channels=1)
     batch = data.open(tmp_path / "data", 8, 0).batch(0, torch.device("cpu")).samples
     assert batch.shape == (8, 1, 28, 28)
-    (folder,) = (tmp_path / "data" / "packed").iterdir()
-    assert np.array_equal(open_store(folder)[..., 0], images)
+    store = data.prepare(tmp_path / "data")
+    assert np.array_equal(store.images[..., 0], images)
+    assert np.array_equal(store.labels, labels)
+    assert len(store.classes) == data.num_classes == 10
     monkeypatch.setattr(torchvision_class, "mirrors", [])
     data.open(tmp_path / "data", 8, 0)  # neither the server nor torchvision is asked again
 
@@ -70,7 +71,7 @@ def test_a_failed_download_is_one_sentence(tmp_path, server, monkeypatch, data_s
     monkeypatch.setattr(datasets.CIFAR10, "url", address + "cifar.tar.gz")
     with pytest.raises(LsganError, match=r"^m could not be downloaded to .*torchvision: .*\. Try again later, or put"):
         data_set(name="m", resolution=32).open(tmp_path, 8, 0)
-    assert not (tmp_path / "packed").exists()
+    assert [path for path in (tmp_path / "packed").iterdir() if path.suffix != ".lock"] == []
 
 
 def test_celeba_without_its_extra_says_what_to_install(tmp_path, monkeypatch):

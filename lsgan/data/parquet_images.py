@@ -1,0 +1,101 @@
+"""Parquet files of encoded images, as Hugging Face data sets are distributed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from lsgan.data.decode import open_image
+from lsgan.data.source import Item
+from lsgan.errors import LsganError
+
+_ROWS = 64  # read at once
+
+
+class ParquetImages:
+    """A source (data/source.py): the image column of parquet files, in the order of their names.
+
+    The column holds encoded images, as bytes or as structs with a field `bytes`. Integers in a column
+    `label` are labels, if the file's Hugging Face features name the classes.
+
+    Args:
+        where: the file, or a folder of them.
+
+    Raises:
+        LsganError: no parquet file, one that cannot be read, or one without a column of images.
+    """
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+        self._files = sorted(where.rglob("*.parquet")) if where.is_dir() else [where]
+        if not self._files:
+            raise LsganError(f"{where} holds no parquet files")
+        schemas, rows = zip(*map(_schema_and_rows, self._files), strict=True)
+        self._num_items = sum(rows)
+        self._column = _image_column(where, schemas[0])
+        for path, schema in zip(self._files, schemas, strict=True):
+            if self._column not in schema.names:
+                raise LsganError(f"{path} has no column {self._column!r}, unlike {self._files[0].name}")
+        self.classes = _class_names(schemas[0])
+
+    @property
+    def num_items(self) -> int:
+        return self._num_items
+
+    def items(self) -> Iterator[Item]:
+        columns = [self._column, *(["label"] if self.classes else [])]
+        for path in self._files:
+            name = path.relative_to(self._where) if path != self._where else path.name
+            with pq.ParquetFile(path) as file:
+                row = 0
+                for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
+                    for values in batch.to_pylist():
+                        image = values[self._column]
+                        encoded = image.get("bytes") if isinstance(image, dict) else image
+                        yield Item(f"{name} row {row}", partial(_image, encoded), values.get("label"))
+                        row += 1
+
+
+def _image(encoded: bytes | None) -> Image.Image:
+    if encoded is None:
+        raise ValueError("the row holds no bytes of an image")
+    return open_image(encoded)
+
+
+def _schema_and_rows(path: Path) -> tuple[pa.Schema, int]:
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise LsganError(f"{path} is not a readable parquet file ({str(error).splitlines()[0]})") from error
+
+
+def _image_column(where: Path, schema: pa.Schema) -> str:
+    """`image` or `img` if there is one, else the only column of bytes."""
+    columns = [field.name for field in schema if _holds_bytes(field.type)]
+    for name in ("image", "img"):
+        if name in columns:
+            return name
+    if len(columns) != 1:
+        raise LsganError(
+            f"{where} has no column of images: one called image, or the only one that holds bytes, is looked for "
+            f"among {', '.join(schema.names)}"
+        )
+    return columns[0]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def _class_names(schema: pa.Schema) -> Sequence[str] | None:
+    """Of the column `label`, from the features that Hugging Face's `datasets` writes into the schema."""
+    features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    names = features.get("label", {}).get("names")
+    return names if names and "label" in schema.names else None
