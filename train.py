@@ -33,7 +33,9 @@ def main(cfg: DictConfig) -> None:
     experiment = config.assemble(cfg)
     settings, state = experiment.settings, experiment.state
     batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
-    problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
+    problem = Problem(
+        experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches, experiment.conditional
+    )
 
     if settings.resume is None:
         parent = settings.runs_dir / settings.study

@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from rich.console import Console
@@ -87,7 +88,7 @@ def measures(images: Path, folder: Path, batch_size: int) -> Iterator[tuple[str,
             yield f"store, {resolution}{', flips' if flip else ''}", reading(batches, batch_size)
         ahead = Prefetched(StoreBatches(store, batch_size, seed=0, flip=True))
         yield f"store, {resolution}, flips, prefetched", reading(ahead, batch_size)
-        yield f"limit, {resolution}: copy and convert", memory_limit(resolution, batch_size)
+        yield f"limit, {resolution}: copy and convert", memory_limit(store.images, batch_size)
 
 
 def usual_loader(images: Path, resolution: int, batch_size: int) -> Measure:
@@ -138,14 +139,15 @@ def reading(batches: StoreBatches | Prefetched, batch_size: int, num_batches: in
     return measure
 
 
-def memory_limit(resolution: int, batch_size: int, num_batches: int = 100) -> Measure:
-    """What a batch costs at least: its bytes copied once, in a row, and converted."""
-    pixels = torch.randint(0, 256, (batch_size, resolution, resolution, 3), dtype=torch.uint8)
+def memory_limit(images: npt.NDArray[np.uint8], batch_size: int, num_batches: int = 100) -> Measure:
+    """What a batch costs at least: its bytes copied once, in a row, and converted; from as much memory as the store."""
+    pixels = torch.from_numpy(np.array(images))
 
     def measure() -> float:
         start = time.perf_counter()
-        for _ in range(num_batches):
-            pixels.clone().float().div_(127.5).sub_(1)
+        for i in range(num_batches):
+            first = i * batch_size % (len(pixels) - batch_size)
+            pixels[first : first + batch_size].clone().float().div_(127.5).sub_(1)
         return num_batches * batch_size / (time.perf_counter() - start)
 
     return measure

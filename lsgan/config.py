@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lsgan.errors import LsganError
-from lsgan.instantiate import did_you_mean, instantiate, typed
+from lsgan.instantiate import did_you_mean, instantiate, takes, typed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,6 +102,7 @@ class Experiment:
     runtime: "Runtime"
     state: "TrainState"
     schedule: "Schedule"
+    conditional: bool  # the networks take labels
 
     @property
     def run_name(self) -> str:
@@ -117,6 +118,8 @@ class Experiment:
         """The whole config of the run called `run`, as plain values without any ${…}."""
         data_dir = self.settings.data_dir.absolute()  # the run may be resumed from another folder
         values = {**vars(self.settings), "run": run, "resume": None, "data_dir": data_dir}
+        if self.conditional and "classes" in values["dataset"]:
+            values["dataset"] = {**values["dataset"], "classes": self.dataset.num_classes}
         return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
 
 
@@ -174,6 +177,7 @@ def assemble(cfg: DictConfig) -> Experiment:
         runtime=runtime,
         state=_new_state(settings, networks, runtime),
         schedule=_schedule(settings),
+        conditional=is_conditional(settings),
     )
 
 
@@ -234,15 +238,29 @@ def build(settings: Settings, key: str, *args: Any, part: str | None = None, **g
     return instantiate(node.get(part), f"{key}.{part}", *args, **given)
 
 
+def is_conditional(settings: Settings) -> bool:
+    """Whether the networks take labels: their architecture has a parameter `num_classes`."""
+    return takes(settings.architecture, "architecture", "num_classes")
+
+
 def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> "Networks":
-    """Generator and discriminator on the CPU, their weights a function of the seed alone."""
+    """Generator and discriminator on the CPU, their weights a function of the seed alone.
+
+    Raises:
+        LsganError: as `instantiate`, or the architecture wants classes and the data set has none.
+    """
     import torch
 
     from lsgan.streams import stream
 
+    given: dict[str, Any] = {"shape": dataset.shape, "z_dim": latent.dim}
+    if is_conditional(settings):
+        given["num_classes"] = dataset.num_classes
+        if dataset.num_classes is None:
+            raise LsganError(f"architecture: it wants labels, but dataset={dataset.name} has none: choose another one")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, "weights").initial_seed())
-        return build(settings, "architecture", shape=dataset.shape, z_dim=latent.dim)
+        return build(settings, "architecture", **given)
 
 
 def all_keys(cfg: DictConfig) -> list[str]:

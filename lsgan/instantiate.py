@@ -42,6 +42,11 @@ def instantiate(node: Any, name: str, *args: Any, **given: Any) -> Any:
         raise LsganError(f"{name}: {error}") from error
 
 
+def takes(node: Any, name: str, parameter: str) -> bool:
+    """Whether what `_target_` names has a parameter of that name. Raises LsganError if it cannot be imported."""
+    return parameter in inspect.signature(_target(node, name)).parameters
+
+
 def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
     """`cfg` as an instance of the dataclass `schema`, converted to its types; `prefix` goes before keys in messages.
 

@@ -7,22 +7,34 @@
     seed         of the noise                                        (0)
     ema          use the average of G's weights, as the grids do     (true)
     checkpoint   a file in <run>/checkpoints; the newest if not given
+    label        the class to draw, for a conditional run; all in turn if not given
     out          where to write; <run>/generated/<checkpoint>-seed<seed> if not given
 
-Writes one PNG a sample (a CSV file for points) and grid.png.
+Writes one PNG a sample (a CSV file for points) and grid.png. A conditional run's samples lie in a folder for each
+label, and its grid has a class a row.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import MISSING, OmegaConf
 
 from lsgan import command, config
 from lsgan.errors import LsganError
 from lsgan.instantiate import typed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lsgan.data.dataset import Dataset
+    from lsgan.latents import Latent
+
+    Generate = Callable[[Tensor, Tensor | int | None], Tensor]
+
+_BATCH = 256  # samples drawn at once
 
 
 @dataclass
@@ -34,6 +46,7 @@ class SampleSettings:
     seed: int = 0
     ema: bool = True
     checkpoint: Path | None = None
+    label: int | None = None
     out: Path | None = None
 
 
@@ -47,41 +60,81 @@ def main() -> None:
         raise LsganError(f"num_images={wanted.num_images} must be at least 1")
     settings = config.check(config.load(wanted.run))
 
-    import torch
     from PIL import Image
-    from torch import Tensor
 
     from lsgan.streams import stream
-    from lsgan.training.runtime import Runtime
-    from lsgan.training.state import latest_checkpoint, load_checkpoint
+    from lsgan.training.state import latest_checkpoint
 
     checkpoint = wanted.checkpoint or latest_checkpoint(wanted.run / "checkpoints")
     if checkpoint is None:
         raise LsganError(f"{wanted.run} holds no checkpoint yet")
     dataset, latent = config.build(settings, "dataset"), config.build(settings, "latent")
-    runtime = Runtime()  # the device of this machine, not that of the training
-    generator = config.build_networks(settings, dataset, latent).generator
-    content = load_checkpoint(checkpoint)
-    try:
-        generator.load_state_dict(content["generator_ema" if wanted.ema else "generator"])
-    except RuntimeError as error:
-        raise LsganError(f"{checkpoint} does not belong to {wanted.run}: its networks are others") from error
-    generator = runtime.place(generator).eval()
+    num_classes = dataset.num_classes if config.is_conditional(settings) else None
+    if wanted.label is not None and not (num_classes and 0 <= wanted.label < num_classes):
+        known = f"must be in [0, {num_classes})" if num_classes else "has no meaning: the run is not conditional"
+        raise LsganError(f"label={wanted.label} {known}")
+    generate = _load_generator(settings, dataset, latent, checkpoint, wanted.ema)
     z = latent.sample(wanted.num_images, stream(wanted.seed, "sample"))
-
-    @torch.no_grad()
-    def samples() -> Iterator[Tensor]:
-        for part in z.split(dataset.samples_shown):
-            yield generator(part.to(runtime.torch_device)).cpu()
 
     weights = "" if wanted.ema else "-without-ema"
     out = wanted.out or wanted.run / "generated" / f"{checkpoint.stem}{weights}-seed{wanted.seed}"
     out.mkdir(parents=True, exist_ok=True)
-    parts = samples()
-    first = next(parts)
-    Image.fromarray(dataset.picture(first)).save(out / "grid.png")
-    dataset.save(chain([first], parts), out)
+    if num_classes is None:
+        shown = generate(z[: dataset.samples_shown], None)
+        dataset.save((generate(part, None) for part in z.split(_BATCH)), out)
+    else:
+        labels = [wanted.label] if wanted.label is not None else range(min(num_classes, wanted.num_images))
+        shown = _class_rows(generate, dataset, latent, wanted)
+        for i, label in enumerate(labels):
+            folder = out / str(label)
+            folder.mkdir(exist_ok=True)
+            dataset.save((generate(part, label) for part in z[i :: len(labels)].split(_BATCH)), folder)
+    Image.fromarray(dataset.picture(shown)).save(out / "grid.png")
     print(f"{wanted.num_images} samples of {checkpoint} in {out}, see {out / 'grid.png'}")
+
+
+def _load_generator(
+    settings: config.Settings, dataset: "Dataset", latent: "Latent", checkpoint: Path, ema: bool
+) -> "Generate":
+    """A function from z [N, z_dim], and labels [N] or one for all, to samples [N, *shape] on the CPU."""
+    import torch
+
+    from lsgan.training.runtime import Runtime
+    from lsgan.training.state import load_checkpoint
+
+    runtime = Runtime()  # the device of this machine, not that of the training
+    generator = config.build_networks(settings, dataset, latent).generator
+    content = load_checkpoint(checkpoint)
+    try:
+        generator.load_state_dict(content["generator_ema" if ema else "generator"])
+    except RuntimeError as error:
+        raise LsganError(f"{checkpoint} does not belong to the run: its networks are others") from error
+    generator = runtime.place(generator).eval()
+
+    @torch.no_grad()
+    def generate(z: torch.Tensor, labels: torch.Tensor | int | None) -> torch.Tensor:
+        if isinstance(labels, int):
+            labels = torch.full((len(z),), labels)
+        inputs = (z,) if labels is None else (z, labels)
+        return generator(*(part.to(runtime.torch_device) for part in inputs)).cpu()
+
+    return generate
+
+
+def _class_rows(
+    generate: "Generate",
+    dataset: "Dataset",
+    latent: "Latent",
+    wanted: SampleSettings,
+) -> "Tensor":
+    """Samples for a picture with a class a row, or of the one class that is wanted."""
+    from lsgan.streams import stream
+
+    labels = dataset.labels_shown
+    assert labels is not None  # the run is conditional
+    if wanted.label is not None:
+        labels = labels.new_full((dataset.samples_shown,), wanted.label)
+    return generate(latent.sample(len(labels), stream(wanted.seed, "sample")), labels)
 
 
 if __name__ == "__main__":

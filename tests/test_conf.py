@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from lsgan import config
+from lsgan.errors import LsganError
 from lsgan.penalties import NoPenalty, WganGP
 from lsgan.streams import stream
 
@@ -15,6 +16,12 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 NEEDED = {
     "loss=lsgan": ("loss.a=-2", "loss.b=2", "loss.c=0"),
     "dataset=image_folder": ("dataset.root=somewhere",),
+    "dataset=cats": ("dataset.root=somewhere",),
+    "architecture=lsgan_lsun": ("dataset=lsun_church",),
+    "architecture=lsgan_hwdb": ("dataset=hwdb",),
+    "architecture=lsgan_cats": ("dataset=cats", "dataset.root=somewhere"),
+    "architecture=lsgan_synthetic_digits": ("dataset=synthetic_digits",),
+    "architecture=mlp": ("dataset=gaussian_ring",),
 }
 CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
 README = (CONF.parent / "README.md").read_text()
@@ -34,13 +41,11 @@ def test_every_choice_builds_a_gan_that_fits_together(composed, choice, monkeypa
     if choice == "runtime=cuda":
         assert config.build(config.check(composed(choice)), "runtime").torch_device.type == "cuda"
         return
-    fitting = ("dataset=lsun_church",) if choice == "architecture=lsgan_lsun" else ()
-    fitting += ("dataset=gaussian_ring",) if choice == "architecture=mlp" else ()
-    experiment = assembled(composed, choice, *NEEDED.get(choice, ()), *fitting)
-    z = experiment.latent.sample(2, stream(0, "z"))
-    samples = experiment.state.generator(z)
+    experiment = assembled(composed, choice, *NEEDED.get(choice, ()))
+    labels = (torch.tensor([0, experiment.dataset.num_classes - 1]),) if experiment.conditional else ()
+    samples = experiment.state.generator(experiment.latent.sample(2, stream(0, "z")), *labels)
     assert samples.shape == (2, *experiment.dataset.shape)
-    assert experiment.state.discriminator(samples).shape == (2, 1)
+    assert experiment.state.discriminator(samples, *labels).shape == (2, 1)
     assert OmegaConf.create(experiment.resolved("name"))["run"] == "name"
 
 
@@ -77,6 +82,55 @@ def test_paper_lsun_church(composed):
     z = experiment.latent.sample(100, stream(0, "z"))
     assert z.shape == (100, 1024)
     assert -1 <= z.min() < -0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "z_dim", "targets", "steps"),
+    [
+        ("paper_hwdb", (9_417_857, 21_392_155), 1024, (0, 1, 1), 1_000_000),
+        ("paper_synthetic_digits", (4_944_129, 1_252_671), 100, (-1, 1, 0), 50_000),
+    ],
+)
+def test_other_experiments_of_the_papers(composed, name, counts, z_dim, targets, steps):
+    experiment = assembled(composed, f"experiment={name}")
+    state = experiment.state
+    assert (parameters(state.generator), parameters(state.discriminator)) == counts
+    for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
+        assert (optimizer.defaults["lr"], optimizer.defaults["betas"][0]) == (2e-4, 0.5)
+    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == targets
+    assert (experiment.schedule.batch_size, experiment.schedule.steps) == (64, steps)
+    z = experiment.latent.sample(100, stream(0, "z"))
+    assert z.shape == (100, z_dim)
+    assert -1 <= z.min() < -0.99
+
+
+def test_cats_come_with_their_network(composed):
+    experiment = assembled(composed, "dataset=cats", "dataset.root=somewhere")
+    state = experiment.state
+    assert (parameters(state.generator), parameters(state.discriminator)) == (7_682_051, 4_341_121)
+    assert experiment.latent.dim == 100
+    assert not experiment.conditional
+
+
+def test_conditional_networks_get_the_classes_of_the_data_set(composed, tmp_path):
+    experiment = assembled(composed, "architecture=dcgan_small_conditional")
+    assert experiment.conditional
+    assert experiment.state.generator.label_map.rows.num_embeddings == 10
+    assert not assembled(composed, "architecture=dcgan_small").conditional
+    with pytest.raises(LsganError, match="architecture: it wants labels, but dataset=celeba has none: choose another"):
+        assembled(composed, "architecture=dcgan_conditional", "dataset=celeba")
+    with pytest.raises(LsganError, match="it wants labels, but dataset=gaussian_ring has none"):
+        assembled(composed, "dataset=gaussian_ring", "architecture=dcgan_conditional")
+
+
+def test_a_conditional_run_writes_down_how_many_classes_a_folder_has(composed, tmp_path):
+    for i, name in enumerate("abc"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{i}.png").touch()
+    folder = ("dataset=image_folder", f"dataset.root={tmp_path}")
+    experiment = assembled(composed, *folder, "architecture=dcgan_small_conditional")
+    assert experiment.resolved("r")["dataset"]["classes"] == 3
+    assert assembled(composed, *folder).resolved("r")["dataset"]["classes"] is None
 
 
 def test_paper_gaussian_mixture(composed):

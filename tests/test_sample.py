@@ -1,5 +1,7 @@
 """`python -m lsgan.sample …` as a user types it."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,6 +49,48 @@ def test_points(train, sample, tmp_path):
     points = np.loadtxt(tmp_path / "points" / "points.csv", delimiter=",", skiprows=1)
     assert points.shape == (3000, 2)
     assert pixels(tmp_path / "points" / "grid.png").ndim == 3
+
+
+def test_classes(train, sample, tmp_path):
+    train(*SHORT, "architecture=dcgan_small_conditional")
+    run = tmp_path / "runs" / "digits" / "r"
+    with Image.open(run / "samples" / "000004.jpg") as grid:
+        assert grid.size == (8 * 34 + 2, 10 * 34 + 2)  # a class a row
+    sample(f"run={run}", "num_images=25", "out=all")
+    assert {path.name: len(list(path.iterdir())) for path in (tmp_path / "all").iterdir() if path.is_dir()} == {
+        str(label): 3 if label < 5 else 2 for label in range(10)
+    }
+    assert pixels(tmp_path / "all" / "grid.png").shape == (10 * 34 + 2, 8 * 34 + 2, 3)
+
+    sample(f"run={run}", "num_images=9", "label=7", "out=sevens")
+    assert sorted(path.name for path in (tmp_path / "sevens").iterdir()) == ["7", "grid.png"]
+    assert len(list((tmp_path / "sevens" / "7").iterdir())) == 9
+    first = pixels(tmp_path / "sevens" / "7" / "000000.png")
+    assert np.array_equal(pixels(tmp_path / "sevens" / "grid.png")[2:34, 2:34, 0], first)
+    sample(f"run={run}", "num_images=9", "label=8", "out=eights")
+    assert not np.array_equal(pixels(tmp_path / "eights" / "8" / "000000.png"), first)
+
+    for label in (-1, 10):
+        assert sample(f"run={run}", f"label={label}", expect=1).stderr == f"error: label={label} must be in [0, 10)\n"
+
+
+def test_a_label_for_a_run_without_classes(train, sample, tmp_path):
+    train(*SHORT)
+    result = sample("run=runs/digits/r", "label=3", expect=1)
+    assert result.stderr == "error: label=3 has no meaning: the run is not conditional\n"
+
+
+def test_class_folders_are_sampled_where_the_images_are_not(train, sample, tmp_path):
+    for i, name in enumerate(("cat/1.png", "cat/2.png", "dog/1.png")):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 16), (80 * i, 10, 10)).save(tmp_path / "pets" / name)
+    pets = ("dataset=image_folder", "dataset.root=pets", "dataset.resolution=16", "architecture=dcgan_conditional")
+    train(*pets, *SHORT, "batch_size=2")
+    shutil.rmtree(tmp_path / "pets")
+    sample("run=runs/image_folder/r", "num_images=4", "out=some")
+    assert sorted(str(path.relative_to(tmp_path / "some")) for path in (tmp_path / "some").rglob("*.png")) == [
+        "0/000000.png", "0/000001.png", "1/000000.png", "1/000001.png", "grid.png",
+    ]  # fmt: skip
 
 
 def test_mistakes(sample, tmp_path):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from lsgan.architectures.dcgan import dcgan_discriminator
-from lsgan.architectures.networks import Networks, expect_images, init_dcgan
+from lsgan.architectures.networks import Networks, expect_resolution, init_dcgan
 
 
 def lsgan_lsun(shape: tuple[int, ...], z_dim: int) -> Networks:
@@ -16,9 +16,7 @@ def lsgan_lsun(shape: tuple[int, ...], z_dim: int) -> Networks:
     Raises:
         ValueError: points, or a resolution other than 112.
     """
-    channels, resolution = expect_images("lsgan_lsun", shape)
-    if resolution != 112:
-        raise ValueError(f"lsgan_lsun cannot make resolution {resolution}: it must be 112 (dcgan makes others)")
+    channels = expect_resolution("lsgan_lsun", shape, 112)
     generator = nn.Sequential(
         nn.Linear(z_dim, 256 * 7 * 7),
         nn.Unflatten(1, (256, 7, 7)),

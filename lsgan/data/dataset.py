@@ -31,6 +31,11 @@ class Dataset(Protocol):
         """How many samples make a telling picture."""
         ...
 
+    @property
+    def labels_shown(self) -> Tensor | None:
+        """The labels of the samples in a picture when G takes labels, int64 [N]; None if there are no classes."""
+        ...
+
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float) -> Batches:
         """Real batches; what must be on disk for them is put into `data_dir` first."""
         ...

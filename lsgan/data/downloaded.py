@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lsgan.data.archives import fingerprint, open_archive
 from lsgan.data.download import fetch, found, local_name
@@ -25,6 +26,8 @@ class DownloadedImages(ImageDataset):
     sources: list[str]
     num_images: int | None = None
     archive: Path | None = None
+
+    archive_kinds: ClassVar[str] = "zip, LMDB folder or parquet folder"  # what `archive` may be, for messages
 
     def fingerprint(self, data_dir: Path) -> str | None:
         path = self.path(data_dir)
@@ -51,7 +54,7 @@ class DownloadedImages(ImageDataset):
             names = " or ".join(dict.fromkeys(map(local_name, self.sources)))
             raise LsganError(
                 f"{self.source_id(data_dir)} cannot be downloaded ({error}); put {names} into {data_dir.absolute()} by "
-                "hand, or name what you have by dataset.archive=<zip, LMDB folder or parquet folder>"
+                f"hand, or name what you have by dataset.archive=<{self.archive_kinds}>"
             ) from error
 
     def open_source(self, data_dir: Path, scratch: Path) -> AbstractContextManager[Source]:

@@ -3,6 +3,7 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -28,29 +29,37 @@ class StoreBatches:
     ) -> None:
         self._images, self._labels = store.images, store.labels
         self._order = BatchOrder(len(store.images), batch_size, seed)
-        self._seed, self._flip = seed, flip
+        self._batch_size, self._seed, self._flip = batch_size, seed, flip
         self._cached = store.images.nbytes <= device_cache_gb * 1e9
         self._resident: Tensor | None = None
 
     def batch(self, index: int, device: torch.device) -> Batch:
         """Images [batch_size, C, H, W] of batch `index`, float32 in [-1, 1], channels last in memory."""
         indices = self._order.indices(index)
-        pixels = self._pixels(indices, device)  # uint8 [N, H, W, C]
-        if self._flip:
-            chance = torch.rand(len(indices), generator=stream(self._seed, "flip", index))
-            mirrored = (chance < 0.5).nonzero().squeeze(1).to(device)
+        mirrored = self._mirrored(index)
+        if self._cached and device.type != "cpu":
+            pixels = self._on_device(device).index_select(0, indices.to(device))  # uint8 [N, H, W, C]
             pixels[mirrored] = pixels[mirrored].flip(2)
+        else:
+            read = self._images[indices.numpy()]
+            read[mirrored] = torch.from_numpy(read[mirrored]).flip(2).numpy()  # each of the three by the faster library
+            pixels = torch.from_numpy(read)
+            if device.type != "cpu":
+                pixels = pixels.pin_memory().to(device, non_blocking=True)
         labels = None if self._labels is None else torch.from_numpy(self._labels[indices.numpy()]).to(device)
         return Batch(pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels)
 
-    def _pixels(self, indices: Tensor, device: torch.device) -> Tensor:
-        if device.type == "cpu":
-            return torch.from_numpy(self._images[indices.numpy()])
-        if not self._cached:
-            return torch.from_numpy(self._images[indices.numpy()]).pin_memory().to(device, non_blocking=True)
+    def _mirrored(self, index: int) -> npt.NDArray[np.int64]:
+        """Which images of batch `index` are mirrored."""
+        if not self._flip:
+            return np.empty(0, np.int64)
+        chance = torch.rand(self._batch_size, generator=stream(self._seed, "flip", index))
+        return np.flatnonzero(chance.numpy() < 0.5)
+
+    def _on_device(self, device: torch.device) -> Tensor:
         if self._resident is None:
             self._resident = torch.from_numpy(np.asarray(self._images)).to(device)
-        return self._resident.index_select(0, indices.to(device))
+        return self._resident
 
 
 class Prefetched:

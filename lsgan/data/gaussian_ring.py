@@ -41,6 +41,7 @@ class GaussianRing:
 
     samples_shown: ClassVar[int] = 2048
     num_classes: ClassVar[None] = None
+    labels_shown: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         if self.modes < 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lsgan.data.archives import class_names, fingerprint, open_archive
 from lsgan.data.images import ImageDataset
 from lsgan.data.source import Source
+from lsgan.data.store import Store
 from lsgan.errors import LsganError
 
 
@@ -19,9 +20,12 @@ class ImageFolder(ImageDataset):
 
     Args:
         root: the folder or file.
+        classes: how many there are; the place is listed to find out if that is not given. A conditional run writes
+            it down, so that it can be sampled where the images are not.
     """
 
     root: Path
+    classes: int | None = None
 
     def source_id(self, data_dir: Path) -> str:
         return f"images of {self._path}"
@@ -35,9 +39,17 @@ class ImageFolder(ImageDataset):
     def open_source(self, data_dir: Path, scratch: Path) -> AbstractContextManager[Source]:
         return open_archive(self._path, scratch)
 
+    def prepare(self, data_dir: Path) -> Store:
+        store = super().prepare(data_dir)
+        if self.classes is not None and self.classes != len(store.classes or ()):
+            raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {len(store.classes or ())} classes")
+        return store
+
     @cached_property
     def num_classes(self) -> int | None:
-        """As many as the labels or class folders tell; the place is listed to find out."""
+        """As many as the labels or class folders tell."""
+        if self.classes is not None:
+            return self.classes
         if not self._path.exists():
             self.fetch(self._path)
         names = class_names(self._path)

@@ -9,18 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.decode import Fit
 from lsgan.data.feeding import Prefetched, StoreBatches
 from lsgan.data.pack import pack
-from lsgan.data.pictures import Picture, image_grid, save_images
+from lsgan.data.pictures import COLUMNS, Picture, image_grid, save_images
 from lsgan.data.source import Source
 from lsgan.data.store import Recipe, Store, differences, open_store, read_meta
 from lsgan.errors import LsganError
 
 log = logging.getLogger(__name__)
+
+_ROWS = 10  # of a picture with a class a row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,14 @@ class ImageDataset(ABC):
     def num_classes(self) -> int | None:
         """How many labels there are; None if the images have none."""
         return None
+
+    @property
+    def labels_shown(self) -> Tensor | None:
+        """A row of each class; of ten, spread over all, if there are more."""
+        if self.num_classes is None:
+            return None
+        rows = torch.linspace(0, self.num_classes - 1, min(self.num_classes, _ROWS)).round().long()
+        return rows.repeat_interleave(COLUMNS)
 
     @property
     def shape(self) -> tuple[int, ...]:

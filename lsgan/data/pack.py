@@ -179,7 +179,7 @@ class _Writer:
             "num_skipped": len(self._skipped),
             "classes": None if classes is None else list(classes),
             "recipe": recipe.settings(),
-            "resize": "bicubic, antialiased; JPEG decoded at no less than twice the resolution",
+            "resize": "bilinear, antialiased; JPEG decoded at no less than twice the resolution",
             "sha256": self._sha256.hexdigest(),
         }
         write_atomically(self._part / "store.json", json.dumps(meta, indent=1, ensure_ascii=False))

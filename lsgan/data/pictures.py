@@ -11,6 +11,8 @@ from torch import Tensor
 
 Picture = npt.NDArray[np.uint8]
 
+COLUMNS = 8  # of a grid
+
 
 def to_uint8(samples: Tensor) -> Picture:
     """Images [N, C, H, W] in [-1, 1] -> uint8 [N, H, W, C]; values beyond the range are clipped."""
@@ -18,7 +20,7 @@ def to_uint8(samples: Tensor) -> Picture:
     return pixels.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
-def image_grid(samples: Tensor, columns: int = 8) -> Picture:
+def image_grid(samples: Tensor, columns: int = COLUMNS) -> Picture:
     """Images [N, C, H, W] in [-1, 1] -> one picture, uint8 [H, W, 3], `columns` images to a row."""
     from torchvision.utils import make_grid
 

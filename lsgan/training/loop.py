@@ -45,6 +45,7 @@ class Problem(NamedTuple):
     latent: Latent
     dataset: Dataset
     batches: Batches
+    conditional: bool = False  # the networks take labels
 
 
 def train(
@@ -72,7 +73,7 @@ def _train(
     checkpoints: Path,
     stop: Event,
 ) -> None:
-    fixed_z = problem.latent.sample(problem.dataset.samples_shown, stream(schedule.seed, "samples")).to(device)
+    shown = _shown(problem, schedule, device)
     if state.step == 0:
         tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
     clock, images_timed, stopping = time.perf_counter(), 0, False
@@ -90,7 +91,7 @@ def _train(
             scalars["images_per_second"] = images_timed / (now - clock)
             clock, images_timed = now, 0
         if is_last or state.step % schedule.sample_every == 0:
-            pictures["samples"] = problem.dataset.picture(state.generator_ema.module(fixed_z))
+            pictures["samples"] = problem.dataset.picture(state.generator_ema.module(*shown))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
         if scalars or pictures or stopping:
             tracker.log(Record(state.step, scalars, pictures, histograms))
@@ -108,18 +109,34 @@ def train_step(
     """
     for i in range(schedule.discriminator_steps):
         index = state.step * schedule.discriminator_steps + i
-        real = problem.batches.batch(index, device).samples
+        real, labels = problem.batches.batch(index, device)
+        condition = (labels,) if problem.conditional and labels is not None else ()
         z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index)).to(device)
         with torch.set_grad_enabled(i == schedule.discriminator_steps - 1):
-            fake = state.generator(z)
+            fake = state.generator(z, *condition)
         noise = stream(schedule.seed, "penalty", index)
         seen = discriminator_step(
-            state.discriminator, state.discriminator_optimizer, problem.loss, problem.penalty, real, fake, noise
+            state.discriminator,
+            state.discriminator_optimizer,
+            problem.loss,
+            problem.penalty,
+            real,
+            fake,
+            noise,
+            condition,
         )
-    generator_loss = generator_step(state.discriminator, state.generator_optimizer, problem.loss, fake)
+    generator_loss = generator_step(state.discriminator, state.generator_optimizer, problem.loss, fake, condition)
     state.step += 1
     state.generator_ema.update(state.generator, schedule.batch_size, state.step * schedule.batch_size)
     return seen, generator_loss
+
+
+def _shown(problem: Problem, schedule: Schedule, device: torch.device) -> tuple[Tensor, ...]:
+    """G's inputs for the sample pictures, the same throughout the run."""
+    labels = problem.dataset.labels_shown if problem.conditional else None
+    num = problem.dataset.samples_shown if labels is None else len(labels)
+    z = problem.latent.sample(num, stream(schedule.seed, "samples")).to(device)
+    return (z,) if labels is None else (z, labels.to(device))
 
 
 def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor) -> dict[str, float]:

@@ -14,6 +14,8 @@ from lsgan.errors import LsganError
 from lsgan.losses import Loss
 from lsgan.penalties import Penalty
 
+Condition = tuple[Tensor, ...]  # what networks take beside z or samples: nothing, or labels int64 [N]
+
 
 class NonFiniteLossError(LsganError):
     """A loss became NaN or infinite; raised before the optimizer step, so the weights are still good."""
@@ -36,16 +38,23 @@ def discriminator_step(
     real: Tensor,
     fake: Tensor,
     noise: torch.Generator,
+    condition: Condition = (),
 ) -> DiscriminatorStep:
     """One update of D. Real and fake samples [N, ...] pass D as two batches (batch norm sees them apart).
+
+    `condition` holds the labels, if any, of the real samples and the fake ones alike.
 
     Raises:
         NonFiniteLossError: before D is changed.
     """
+
+    def judge(samples: Tensor) -> Tensor:
+        return discriminator(samples, *condition)
+
     fake = fake.detach()
-    real_logits, fake_logits = discriminator(real), discriminator(fake)
+    real_logits, fake_logits = judge(real), judge(fake)
     adversarial = loss.discriminator(real_logits, fake_logits)
-    regulariser = penalty(discriminator, real, fake, noise)
+    regulariser = penalty(judge, real, fake, noise)
     total = adversarial + regulariser
     _stop_unless_finite("discriminator", total)
     optimizer.zero_grad(set_to_none=True)
@@ -54,7 +63,9 @@ def discriminator_step(
     return DiscriminatorStep(adversarial.detach(), regulariser.detach(), real_logits.detach(), fake_logits.detach())
 
 
-def generator_step(discriminator: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss, fake: Tensor) -> Tensor:
+def generator_step(
+    discriminator: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss, fake: Tensor, condition: Condition = ()
+) -> Tensor:
     """One update of G, through the fakes [N, ...] that G made with a graph; returns G's loss, a scalar.
 
     The fakes may be those of D's half step: G has not changed since, so they are still G's samples.
@@ -63,7 +74,7 @@ def generator_step(discriminator: nn.Module, optimizer: torch.optim.Optimizer, l
         NonFiniteLossError: before G is changed.
     """
     with _frozen(discriminator):
-        value = loss.generator(discriminator(fake))
+        value = loss.generator(discriminator(fake, *condition))
         _stop_unless_finite("generator", value)
         optimizer.zero_grad(set_to_none=True)
         value.backward()

@@ -59,3 +59,13 @@ def test_a_place_that_is_missing_or_empty(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(LsganError, match=r"no images in .*empty \(looked for .avif, .bmp"):
         folder(tmp_path / "empty").prepare(tmp_path)
+
+
+def test_the_number_of_classes_may_be_given(tmp_path, pets):
+    def given(classes, root=pets):
+        return ImageFolder(name="image_folder", root=root, resolution=8, classes=classes)
+
+    assert given(7, tmp_path / "nowhere").num_classes == 7  # nothing is listed
+    assert len(given(2).prepare(tmp_path).images) == 3
+    with pytest.raises(LsganError, match=r"dataset.classes=7, but .*ヤギ has 2 classes"):
+        given(7).prepare(tmp_path)

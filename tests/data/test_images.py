@@ -111,3 +111,15 @@ def test_flips_reach_the_batches(tmp_path):
     mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(plain, flipped, strict=True)]
     assert all(s or m for s, m in zip(same, mirrored, strict=True))
     assert 16 < sum(mirrored) < 48
+
+
+def test_a_picture_of_classes_has_one_a_row():
+    labels = Digits(name="digits", resolution=8, channels=1).labels_shown
+    assert labels.view(10, 8).tolist() == [[digit] * 8 for digit in range(10)]
+    assert files().labels_shown is None
+
+    class Many(Files):
+        num_classes = 3740
+
+    rows = Many(name="many", resolution=8).labels_shown.view(10, 8)
+    assert rows[:, 0].tolist() == [0, 415, 831, 1246, 1662, 2077, 2493, 2908, 3324, 3739]

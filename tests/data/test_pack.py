@@ -84,7 +84,7 @@ def test_a_store_tells_how_it_was_made(tmp_path):
     assert meta["recipe"] == {
         "format_version": 2, "source": "test", "fingerprint": "", "resolution": 8, "channels": 3, "crop": False,
     }  # fmt: skip
-    assert meta["resize"].startswith("bicubic, antialiased")
+    assert meta["resize"].startswith("bilinear, antialiased")
     assert meta["sha256"] == hashlib.sha256((tmp_path / "store" / "images.bin").read_bytes()).hexdigest()
     assert visible(tmp_path) == ["store"]  # nothing half-written beside it
     assert visible(tmp_path / "store") == ["images.bin", "labels.npy", "preview.jpg", "skipped.txt", "store.json"]

@@ -1,13 +1,17 @@
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
+from lsgan.data.batches import Batch
 from lsgan.data.gaussian_ring import GaussianRing
 from lsgan.latents import Normal
 from lsgan.losses import LeastSquares, NonSaturating
 from lsgan.penalties import R1, NoPenalty, WganGP
 from lsgan.tracking.tracker import Record
+from lsgan.training.ema import Ema
 from lsgan.training.loop import Problem, train
+from lsgan.training.state import TrainState
 from lsgan.training.steps import NonFiniteLossError
 
 CPU = torch.device("cpu")
@@ -166,3 +170,51 @@ def test_it_learns(make_state, make_schedule, tmp_path):
     before = distance()
     train(state, problem, make_schedule(steps=800, batch_size=64, **at_the_end), CPU, Memory(), tmp_path / "c")
     assert distance() < before / 2
+
+
+class Labelled:
+    """Batch k holds points (k, 0), all of the class k mod 3."""
+
+    def batch(self, index, device):
+        return Batch(torch.tensor([[float(index), 0.0]]).repeat(16, 1), torch.full((16,), index % 3))
+
+
+class Shown(GaussianRing):
+    labels_shown = torch.tensor([0, 0, 1, 1, 2, 2])
+
+    def picture(self, samples):
+        self.__dict__["shown"] = samples
+        return super().picture(samples)
+
+
+class Told(nn.Module):
+    """A network that writes down what it is told."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_out)
+        self.seen = []
+
+    def forward(self, x, labels):
+        self.seen.append((x, labels))
+        return self.linear(x)
+
+
+def test_conditional_training_gives_both_networks_the_labels_of_the_batch(make_schedule, tmp_path):
+    generator, discriminator = Told(4, 2), Told(2, 1)
+    state = TrainState(
+        generator,
+        discriminator,
+        Ema(generator, 0),
+        torch.optim.SGD(generator.parameters(), lr=0.1),
+        torch.optim.SGD(discriminator.parameters(), lr=0.1),
+    )
+    ring = Shown(name="ring")
+    problem = Problem(LeastSquares(a=-1, b=1, c=0), NoPenalty(), Normal(4), ring, Labelled(), conditional=True)
+    schedule = make_schedule(steps=2, discriminator_steps=2)
+    train(state, problem, schedule, CPU, Memory(), tmp_path / "checkpoints")
+    assert [labels[0].item() for _, labels in generator.seen] == [0, 1, 2, 0]  # batches 0 to 3
+    expected = [0, 0, 1, 1, 1, 2, 2, 0, 0, 0]  # real and fake for each batch, and the last one in G's step again
+    assert [labels[0].item() for _, labels in discriminator.seen] == expected
+    assert torch.equal(state.generator_ema.module.seen[-1][1], ring.labels_shown)
+    assert len(ring.shown) == 6

@@ -119,3 +119,27 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(bad):
         toy.g_step()
     assert same(before, toy.weights()) == [True, True]
     assert all(p.requires_grad for p in toy.discriminator.parameters())
+
+
+class Sees(nn.Module):
+    """A discriminator that writes down the labels it is called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1).double()
+        self.labels = []
+
+    def forward(self, samples, labels):
+        self.labels.append(labels)
+        return self.linear(samples) * labels[:, None]
+
+
+def test_labels_reach_d_with_real_samples_fake_ones_and_those_of_the_penalty():
+    toy, discriminator = Toy(), Sees()
+    optimizer = torch.optim.SGD(discriminator.parameters(), lr=0.1)
+    labels = torch.arange(1, 6)
+    parts = (discriminator, optimizer, LOSS, R1(r1_gamma=1.0), toy.real, toy.fake, NOISE)
+    discriminator_step(*parts, condition=(labels,))
+    generator_step(discriminator, toy.g_optimizer, LOSS, toy.fake, condition=(labels,))
+    assert len(discriminator.labels) == 4
+    assert all(seen is labels for seen in discriminator.labels)
