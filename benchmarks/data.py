@@ -126,7 +126,7 @@ def packing(images: Path, folder: Path, resolution: int) -> Measure:
     return measure
 
 
-def reading(batches: StoreBatches | Prefetched, batch_size: int, num_batches: int = 100) -> Measure:
+def reading(batches: StoreBatches | Prefetched, batch_size: int, num_batches: int = 1000) -> Measure:
     """Batches in their order, ready for the network."""
 
     def measure() -> float:
@@ -139,7 +139,7 @@ def reading(batches: StoreBatches | Prefetched, batch_size: int, num_batches: in
     return measure
 
 
-def memory_limit(images: npt.NDArray[np.uint8], batch_size: int, num_batches: int = 100) -> Measure:
+def memory_limit(images: npt.NDArray[np.uint8], batch_size: int, num_batches: int = 1000) -> Measure:
     """What a batch costs at least: its bytes copied once, in a row, and converted; from as much memory as the store."""
     pixels = torch.from_numpy(np.array(images))
 
