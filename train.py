@@ -8,7 +8,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lsgan import command, config
-from lsgan.errors import LsganError
 
 CONF_DIR = Path(__file__).resolve().parent / "conf"
 
@@ -20,7 +19,7 @@ log = logging.getLogger("lsgan.train")
 def main(cfg: DictConfig) -> None:
     if cfg.resume is not None:
         cfg = config.for_resume(Path(cfg.resume), cfg, HydraConfig.get().overrides.task)
-    config.check(cfg)
+    config.check_same_run(config.check(cfg))
 
     # torch is imported only now that the config is known to be sound
     from lsgan.losses import describe
@@ -37,14 +36,15 @@ def main(cfg: DictConfig) -> None:
         experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches, experiment.conditional
     )
 
-    if settings.resume is None:
-        parent = settings.runs_dir / settings.study
-        folder = RunFolder.create(parent, experiment.run_name, unique=settings.run is None)
+    if settings.resume is not None:
+        folder = RunFolder.open(settings.resume)
+    elif settings.run is not None:
+        folder = RunFolder.open(settings.runs_dir / settings.study / settings.run)
     else:
-        folder = RunFolder(settings.resume)
-        state.load_latest(folder.checkpoints)
-        if state.step >= settings.steps:
-            raise LsganError(f"{folder.path} has finished its {settings.steps} steps: add steps=<more> to go further")
+        folder = RunFolder.create(settings.runs_dir / settings.study, experiment.run_name)
+    if state.load_latest(folder.checkpoints) is not None and state.step >= settings.steps:
+        log.info("%s has finished its %d steps: add steps=<more> to go further", folder.path, settings.steps)
+        return
     values = experiment.resolved(run=folder.path.name)
     info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
     folder.start(state.step, config.to_yaml(values))

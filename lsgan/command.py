@@ -15,11 +15,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lsgan.config import all_keys
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, TerminatedError
 from lsgan.instantiate import did_you_mean
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
+EXIT_TERMINATED = 143  # and for SIGTERM
 
 
 def run(main: Callable[[], None], conf_dir: Path | None = None) -> None:
@@ -30,8 +31,8 @@ def run(main: Callable[[], None], conf_dir: Path | None = None) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
     try:
         main()
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt as error:
+        sys.exit(EXIT_TERMINATED if isinstance(error, TerminatedError) else EXIT_INTERRUPTED)
     except (LsganError, HydraException, OmegaConfBaseException) as error:
         if not getattr(error, "shown", False):
             _show(explain(error, conf_dir))

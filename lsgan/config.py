@@ -58,7 +58,10 @@ class Settings:
     sample_every: int = MISSING
     checkpoint_every: int = MISSING
     keep_checkpoints: int = MISSING
+    best_metric: str | None = MISSING
+    best_mode: str = MISSING
     resume: Path | None = MISSING
+    resume_override: bool = MISSING
 
 
 _AT_LEAST = {
@@ -80,6 +83,8 @@ _FINE_TO_CHANGE_ON_RESUME = (
     "sample_every",
     "checkpoint_every",
     "keep_checkpoints",
+    "best_metric",
+    "best_mode",
     "data_dir",
     "device_cache_gb",
     "dataset.root",
@@ -87,6 +92,7 @@ _FINE_TO_CHANGE_ON_RESUME = (
     "runtime",
     "tracker",
 )
+_NO_PART_OF_AN_EXPERIMENT = ("images", "run", "runs_dir", "resume", "resume_override", "dataset.classes")
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Experiment:
     def resolved(self, run: str) -> dict[str, Any]:
         """The whole config of the run called `run`, as plain values without any ${…}."""
         data_dir = self.settings.data_dir.absolute()  # the run may be resumed from another folder
-        values = {**vars(self.settings), "run": run, "resume": None, "data_dir": data_dir}
+        values = {**vars(self.settings), "run": run, "resume": None, "resume_override": False, "data_dir": data_dir}
         if self.conditional and "classes" in values["dataset"]:
             values["dataset"] = {**values["dataset"], "classes": self.dataset.num_classes}
         return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
@@ -142,6 +148,8 @@ def check(cfg: DictConfig) -> Settings:
         value = getattr(settings, name)
         if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
             raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
+    if settings.best_mode not in ("min", "max"):
+        raise LsganError(f"best_mode={settings.best_mode} must be min or max")
     for side in ("generator", "discriminator"):
         rate = settings.optimizer.get(side, {}).get("lr")
         if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
@@ -226,8 +234,36 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
         OmegaConf.update(cfg, key, OmegaConf.select(now, key), merge=False)
     if "steps" in changed:
         cfg["images"] = None
+    for key in ("best_metric", "best_mode", "resume_override"):  # a run of an older version does not have them
+        cfg.setdefault(key, now[key])
     cfg["resume"] = str(folder)
     return cfg
+
+
+def check_same_run(settings: Settings) -> None:
+    """A command that names a run which is there already must be the command that began it.
+
+    Raises:
+        LsganError: another experiment; unless `resume_override` is set.
+    """
+    if settings.run is None or settings.resume is not None or settings.resume_override:
+        return
+    folder = settings.runs_dir / settings.study / settings.run
+    if not (folder / "config.yaml").exists():
+        return
+    saved: Any = OmegaConf.to_container(load(folder))
+    before, now = flat(saved), flat(vars(settings))
+    named = [
+        f"{key}={now[key]}, not {before[key]}"
+        for key in sorted(before.keys() & now.keys())
+        if not {key, key.split(".")[0]} & {*_FINE_TO_CHANGE_ON_RESUME, *_NO_PART_OF_AN_EXPERIMENT}
+        and str(before[key]) != str(now[key])
+    ]
+    if named:
+        raise LsganError(
+            f"run={settings.run}: {folder} was begun with another config ({'; '.join(named)}): choose another name, or "
+            "go on with the new values by resume_override=true"
+        )
 
 
 def build(settings: Settings, key: str, *args: Any, part: str | None = None, **given: Any) -> Any:
@@ -283,8 +319,12 @@ def _new_state(settings: Settings, networks: "Networks", runtime: "Runtime") -> 
 
 
 def _schedule(settings: Settings) -> "Schedule":
-    from lsgan.training.loop import Schedule
+    from lsgan.training.loop import COLUMNS, Schedule
 
+    if settings.best_metric not in (None, *COLUMNS):
+        raise LsganError(
+            f"best_metric={settings.best_metric} is no column of metrics.jsonl: choose one of {', '.join(COLUMNS)}"
+        )
     return Schedule(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Schedule)})
 
 

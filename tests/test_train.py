@@ -43,14 +43,14 @@ def test_the_default_leaves_a_complete_run_folder(train, tmp_path):
     (run,) = (tmp_path / "runs" / "digits").iterdir()
     assert re.fullmatch(r"lsgan_b1c0a-1-s0-\d{8}-\d{6}", run.name)
     assert {path.name for path in run.iterdir()} == {
-        "config.yaml", "status.json", "metrics.jsonl", "samples", "checkpoints", "train.log", "wandb",
+        "config.yaml", "status.json", "metrics.jsonl", "samples", "checkpoints", "train.log", "wandb", ".lock",
     }  # fmt: skip
     assert status(run) == {"status": "finished", "step": 6, "reason": None}
     assert [row["step"] for row in rows(run)] == [2, 4, 6]
     assert sorted(path.name for path in (run / "samples").iterdir()) == ["000003.jpg", "000006.jpg", "real.jpg"]
     with Image.open(run / "samples" / "real.jpg") as real:
         assert np.asarray(real).std() > 60  # digits, not a black picture
-    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"step-00000{i}.pt" for i in (2, 4, 6)]
+    assert sorted(path.name for path in (run / "checkpoints").glob("*.pt")) == [f"step-00000{i}.pt" for i in (2, 4, 6)]
     assert state(run, 6)["step"] == 6
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert (config["run"], config["study"], config["optimizer"]["generator"]["lr"]) == (run.name, "digits", 2e-4)
@@ -99,8 +99,7 @@ def test_resume_is_exact_and_every_row_is_there_once(train, tmp_path):
     assert_close(state(cut, 6), state(whole, 6), atol=0, rtol=0)
     assert without_speed(cut) == without_speed(whole)
     assert status(cut)["step"] == 6
-    finished = train(f"resume={cut}", expect=1)
-    assert finished.stderr == f"error: {cut} has finished its 6 steps: add steps=<more> to go further\n"
+    assert f"{cut} has finished its 6 steps: add steps=<more> to go further" in train(f"resume={cut}").stdout
 
 
 def test_same_seed_same_numbers(train, tmp_path):
@@ -189,23 +188,90 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
     assert ended["reason"] in (run / "train.log").read_text()
 
 
-def test_ctrl_c_closes_the_run(tmp_path):
-    """The step is finished and saved, long before the next checkpoint is due, and resume goes on from there."""
+@pytest.mark.parametrize(("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM")])
+def test_a_request_to_stop_closes_the_run(tmp_path, number, code, reason):
+    """The step is finished and saved, long before the next checkpoint is due, and the same command goes on from it."""
     command = [sys.executable, str(ROOT / "train.py"), "run=r", "log_every=1", "tracker=none"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     run = tmp_path / "runs" / "digits" / "r"
-    for _ in range(600):
-        if (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").read_text():
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    wait_for_rows(run)
+    process.send_signal(getattr(signal, number))
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert status(run)["status"] == "interrupted"
-    (checkpoint,) = (run / "checkpoints").iterdir()
+    assert process.returncode == code
+    assert (status(run)["status"], status(run)["reason"]) == ("interrupted", reason)
+    (checkpoint,) = (run / "checkpoints").glob("*.pt")
     assert torch.load(checkpoint, weights_only=True)["step"] == status(run)["step"] == rows(run)[-1]["step"]
     assert "go on with: python train.py resume=runs/digits/r" in output
     assert "Traceback" not in errors
+
+
+def wait_for_rows(run):
+    for _ in range(600):
+        if (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").read_text():
+            return
+        time.sleep(0.1)
+
+
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_run(train, tmp_path):
+    """Three kills here; benchmarks/chaos.py does a hundred."""
+    long = ("steps=300", "log_every=1", "checkpoint_every=20", "sample_every=100", "architecture.width=4", *OFF)
+    train(*long, "run=whole")
+    whole, killed = (tmp_path / "runs" / "digits" / name for name in ("whole", "killed"))
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, str(ROOT / "train.py"), *long, "run=killed"], cwd=tmp_path)
+        seen = (killed / "metrics.jsonl").stat().st_size if (killed / "metrics.jsonl").exists() else 0
+        while process.poll() is None and not (killed / "metrics.jsonl").exists():
+            time.sleep(0.01)
+        while process.poll() is None and (killed / "metrics.jsonl").stat().st_size < seen + 20_000:
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    train(*long, "run=killed")
+    assert_close(state(killed, 300), state(whole, 300), atol=0, rtol=0)
+    assert without_speed(killed) == without_speed(whole)
+    assert [row["step"] for row in rows(killed)] == list(range(1, 301))
+    assert status(killed)["status"] == "finished"
+
+
+def test_a_named_run_goes_on_only_with_its_own_config(train, tmp_path):
+    train(*SMALL, *OFF, "run=r")
+    run = tmp_path / "runs" / "digits" / "r"
+    before = (run / "metrics.jsonl").read_bytes()
+    assert "runs/digits/r has finished its 6 steps" in train(*SMALL, *OFF, "run=r").stdout
+    result = train(*SMALL, *OFF, "run=r", "steps=8", "loss.a=-2", "seed=1", expect=1)
+    assert result.stderr == (
+        "error: run=r: runs/digits/r was begun with another config (loss.a=-2, not -1; seed=1, not 0): choose another "
+        "name, or go on with the new values by resume_override=true\n"
+    )
+    assert (run / "metrics.jsonl").read_bytes() == before
+    train(*SMALL, *OFF, "run=r", "steps=8", "loss.a=-2", "seed=1", "resume_override=true")
+    assert [row["step"] for row in rows(run)] == [2, 4, 6, 8]
+    assert yaml.safe_load((run / "config.yaml").read_text())["loss"]["a"] == -2
+    train(*SMALL, *OFF, "run=r", "steps=9", "loss.a=-2", "seed=1")  # which is its own config now
+
+
+def test_a_second_process_is_refused(train, tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "run=r", "log_every=1", "tracker=none"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        wait_for_rows(tmp_path / "runs" / "digits" / "r")
+        result = train("run=r", "log_every=1", "tracker=none", expect=1)
+        assert result.stderr == (
+            "error: another process is training in runs/digits/r: stop that one, or name another run\n"
+        )
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_best_checkpoint_stays(train, tmp_path):
+    train(*SMALL, *OFF, "run=r", "best_metric=loss/generator", "keep_checkpoints=1", "log_every=100")
+    run = tmp_path / "runs" / "digits" / "r"
+    values = {row["step"]: row["loss/generator"] for row in rows(run)}
+    assert list(values) == [2, 4, 6]  # checkpoints bring their row along
+    best = json.loads((run / "checkpoints" / "best.json").read_text())
+    assert best == {"step": min(values, key=values.get), "metric": "loss/generator", "value": min(values.values())}
+    assert torch.load(run / "checkpoints" / "best.pt", weights_only=True)["step"] == best["step"]
 
 
 MISTAKES = {
@@ -233,6 +299,8 @@ MISTAKES = {
     ("seed=1,2",): "seed=1,2: several values are a sweep, which takes -m: python train.py -m seed=1,2",
     ("data_dir=~/x",): "data_dir=~/x is not understood: write key=value; a value with special characters needs quotes",
     ("steps",): "steps is not understood: write key=value",
+    ("best_mode=most",): "best_mode=most must be min or max",
+    ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of gradient_norm/discriminator, ",
 }
 
 
@@ -245,14 +313,6 @@ def test_a_mistake_costs_one_sentence_and_leaves_nothing(train, tmp_path, argume
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_taken_name_is_not_overwritten(train, tmp_path):
-    train(*SMALL, *OFF, "run=r")
-    before = (tmp_path / "runs" / "digits" / "r" / "metrics.jsonl").read_bytes()
-    result = train(*SMALL, *OFF, "run=r", expect=1)
-    assert "run=r: runs/digits/r exists already; go on with it by resume=runs/digits/r" in result.stderr
-    assert (tmp_path / "runs" / "digits" / "r" / "metrics.jsonl").read_bytes() == before
 
 
 def test_help_is_for_people(train):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lsgan.errors import TerminatedError
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ class Outcome(NamedTuple):
         if error is None:
             return cls("finished")
         if isinstance(error, KeyboardInterrupt):
-            return cls("interrupted", "Ctrl-C")
+            return cls("interrupted", "SIGTERM" if isinstance(error, TerminatedError) else "Ctrl-C")
         return cls("failed", str(error) or type(error).__name__)
 
 

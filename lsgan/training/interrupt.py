@@ -1,4 +1,4 @@
-"""Ctrl-C as a request."""
+"""Ctrl-C and SIGTERM as a request."""
 
 import signal
 import threading
@@ -6,25 +6,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from lsgan.errors import TerminatedError
+
+_RAISES = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: TerminatedError}
+
+
+class Stop:
+    """What somebody has asked for; nothing at first."""
+
+    error: BaseException | None = None
+
+    def is_set(self) -> bool:
+        return self.error is not None
+
 
 @contextmanager
-def stop_after_step() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets instead of raising KeyboardInterrupt; the second raises as ever.
+def stop_after_step() -> Iterator[Stop]:
+    """A request that the first Ctrl-C or SIGTERM sets instead of ending the process; the second ends it as ever.
 
-    Outside the main thread, where Python allows no signal handlers, the event is never set.
+    A block that ends well although it was asked to stop raises KeyboardInterrupt or TerminatedError. Outside the
+    main thread, where Python allows no signal handlers, the request is never set.
     """
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in _RAISES}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def ask(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
+        stop.error = _RAISES[signal.Signals(number)]()
+        restore()
 
-    signal.signal(signal.SIGINT, ask)
+    for number in _RAISES:
+        signal.signal(number, ask)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,8 @@ from lsgan.losses import Loss
 from lsgan.penalties import Penalty
 from lsgan.streams import stream
 from lsgan.tracking.tracker import Record, Tracker
-from lsgan.training.interrupt import stop_after_step
+from lsgan.training.interrupt import Stop, stop_after_step
+from lsgan.training.saver import Saver
 from lsgan.training.state import TrainState
 from lsgan.training.steps import DiscriminatorStep, NonFiniteLossError, discriminator_step, generator_step
 
@@ -35,6 +35,8 @@ class Schedule:
     sample_every: int
     checkpoint_every: int
     keep_checkpoints: int
+    best_metric: str | None = None  # a column of metrics.jsonl
+    best_mode: str = "min"
 
 
 class Problem(NamedTuple):
@@ -53,15 +55,17 @@ def train(
 ) -> None:
     """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
 
-    Ctrl-C finishes the step, saves it and then raises KeyboardInterrupt; a second one interrupts at once.
+    Ctrl-C or SIGTERM finishes the step, saves it and then raises KeyboardInterrupt or TerminatedError; a second one
+    ends the process at once. When a checkpoint cannot be written, training goes on and tries again.
 
     Raises:
+        LsganError: the last checkpoint could not be written.
         NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
     """
     with stop_after_step() as stop:
         _train(state, problem, schedule, device, tracker, checkpoints, stop)
-    if state.step < schedule.steps:
-        raise KeyboardInterrupt
+    if stop.error is not None and state.step < schedule.steps:
+        raise stop.error
 
 
 def _train(
@@ -71,11 +75,12 @@ def _train(
     device: torch.device,
     tracker: Tracker,
     checkpoints: Path,
-    stop: Event,
+    stop: Stop,
 ) -> None:
     shown = _shown(problem, schedule, device)
     if state.step == 0:
         tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
+    saver = Saver(checkpoints, schedule.keep_checkpoints, schedule.best_metric, schedule.best_mode)
     clock, images_timed, stopping = time.perf_counter(), 0, False
     while state.step < schedule.steps and not stopping:
         try:
@@ -84,8 +89,9 @@ def _train(
             raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
         is_last, stopping = state.step == schedule.steps, stop.is_set()
+        saves = is_last or state.step % schedule.checkpoint_every == 0
         scalars, pictures, histograms = {}, {}, {}
-        if is_last or state.step % schedule.log_every == 0:
+        if is_last or state.step % schedule.log_every == 0 or (saves and schedule.best_metric is not None):
             scalars = _scalars(state, seen, generator_loss)
             now = time.perf_counter()
             scalars["images_per_second"] = images_timed / (now - clock)
@@ -95,8 +101,8 @@ def _train(
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
         if scalars or pictures or stopping:
             tracker.log(Record(state.step, scalars, pictures, histograms))
-        if is_last or stopping or state.step % schedule.checkpoint_every == 0:
-            state.save(checkpoints, schedule.keep_checkpoints)
+        saver.after_step(state, scalars if saves else {}, due=saves or stopping)
+    saver.finish(state)
 
 
 def train_step(
@@ -137,6 +143,21 @@ def _shown(problem: Problem, schedule: Schedule, device: torch.device) -> tuple[
     num = problem.dataset.samples_shown if labels is None else len(labels)
     z = problem.latent.sample(num, stream(schedule.seed, "samples")).to(device)
     return (z,) if labels is None else (z, labels.to(device))
+
+
+# The columns of metrics.jsonl beside `step`.
+COLUMNS = (
+    "gradient_norm/discriminator",
+    "gradient_norm/generator",
+    "images_per_second",
+    "logits/fake_mean",
+    "logits/fake_std",
+    "logits/real_mean",
+    "logits/real_std",
+    "loss/discriminator",
+    "loss/generator",
+    "loss/penalty",
+)
 
 
 def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor) -> dict[str, float]:

@@ -1,5 +1,6 @@
 import json
 import logging
+import resource
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from lsgan.tracking.tracker import Outcome, Record
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = RunFolder.create(tmp_path / "study", "run", unique=False)
+    folder = RunFolder.open(tmp_path / "study" / "run")
     folder.start(0, "seed: 1\n")
     yield folder
     folder.close(Outcome("finished"))
@@ -55,8 +56,9 @@ def test_numbers_that_json_does_not_know(folder):
     assert rows(folder) == [{"step": 1, "x": None, "y": 1.0}]
 
 
-def test_how_it_ended(tmp_path):
-    folder = RunFolder.create(tmp_path, "run", unique=False)
+def test_how_it_ended(tmp_path, caplog):
+    caplog.set_level("DEBUG", "lsgan")
+    folder = RunFolder.open(tmp_path / "run")
     folder.start(0, "")
     folder.log(Record(7, {"x": 1.0}))
     logging.getLogger("lsgan.test").warning("something odd")
@@ -70,12 +72,43 @@ def test_how_it_ended(tmp_path):
 
 
 def test_names_are_never_shared(tmp_path):
-    first = RunFolder.create(tmp_path, "run", unique=True)
-    assert [RunFolder.create(tmp_path, "run", unique=True).path.name for _ in range(2)] == ["run-2", "run-3"]
-    with pytest.raises(
-        LsganError, match=rf"run=run: {first.path} exists already; go on with it by resume={first.path}"
-    ):
-        RunFolder.create(tmp_path, "run", unique=False)
+    assert [RunFolder.create(tmp_path, "run").path.name for _ in range(3)] == ["run", "run-2", "run-3"]
+
+
+def test_one_process_at_a_time(tmp_path):
+    first = RunFolder.open(tmp_path / "run")
+    with pytest.raises(LsganError, match=r"another process is training in .*run: stop that one, or name another run"):
+        RunFolder.open(tmp_path / "run")
+    first.start(0, "")
+    first.close(Outcome("finished"))
+    RunFolder.open(tmp_path / "run")
+
+
+def test_what_is_no_run_folder(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    with pytest.raises(LsganError, match=r"photos exists already and is not a run folder: choose another run=<name>"):
+        RunFolder.open(tmp_path / "photos")
+    (tmp_path / "file").touch()
+    for make in (lambda: RunFolder.open(tmp_path / "file" / "run"), lambda: RunFolder.create(tmp_path / "file", "run")):
+        with pytest.raises(LsganError, match=r"file.* cannot be written \(.*\): set runs_dir=<folder>"):
+            make()
+
+
+def test_a_full_disk_costs_no_row(folder, caplog):
+    folder.log(Record(1, {"x": 1.0}))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (folder.path / "metrics.jsonl").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))  # half a row
+    try:
+        for step in (2, 3):
+            folder.log(Record(step, {"x": float(step)}, {"samples": np.zeros((99, 99, 3), np.uint8)}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert rows(folder) == [{"step": 1, "x": 1.0}]
+    assert caplog.text.count("run cannot be written (File too large)") == 1
+    folder.log(Record(4, {"x": 4.0}))
+    assert rows(folder) == [{"step": step, "x": float(step)} for step in (1, 2, 3, 4)]
 
 
 def test_a_resumed_run_has_every_row_once(folder):
@@ -84,7 +117,7 @@ def test_a_resumed_run_has_every_row_once(folder):
     folder.close(Outcome("failed", "killed"))
     with open(folder.path / "metrics.jsonl", "a") as file:
         file.write('{"step": 4, "x"')  # the kill came in the middle of a line
-    again = RunFolder(folder.path)
+    again = RunFolder.open(folder.path)
     again.start(2, "seed: 1\n")
     again.log(Record(3, {"x": 30.0}))
     again.close(Outcome("finished"))

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from lsgan.errors import TerminatedError
 from lsgan.training.interrupt import stop_after_step
 
 
@@ -20,6 +21,18 @@ def test_the_first_asks_and_the_second_interrupts():
         with pytest.raises(KeyboardInterrupt):
             ctrl_c()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_sigterm_too():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_after_step() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert isinstance(stop.error, TerminatedError)
+        assert signal.getsignal(signal.SIGTERM) is before  # a second one ends the process
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with stop_after_step() as stop:
+        ctrl_c()
+    assert type(stop.error) is KeyboardInterrupt
 
 
 def test_afterwards_all_is_as_before():

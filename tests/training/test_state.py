@@ -1,11 +1,13 @@
+import hashlib
 import pickle
+import resource
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from lsgan.errors import LsganError
-from lsgan.training.state import latest_checkpoint, load_checkpoint
+from lsgan.training.state import DamagedCheckpointError, checksum_path, latest_checkpoint, load_checkpoint
 
 
 def everything(state):
@@ -53,23 +55,75 @@ def test_the_newest_are_kept_and_found_by_number(make_state, tmp_path):
     for step in (5, 999_999, 1_000_000):
         state.step = step
         state.save(tmp_path, keep=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1000000.pt", "step-999999.pt"]
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["step-1000000.pt", "step-999999.pt"]
+    assert len(list(tmp_path.iterdir())) == 4  # each with its checksum
     assert latest_checkpoint(tmp_path).name == "step-1000000.pt"
     assert latest_checkpoint(tmp_path / "nowhere") is None
 
 
 def test_no_checkpoint(make_state, tmp_path):
-    with pytest.raises(LsganError, match="holds no checkpoint: there is nothing to go on from"):
+    assert make_state().load_latest(tmp_path) is None
+
+
+def test_a_checksum_as_sha256sum_has_it(make_state, tmp_path):
+    path = make_state().save(tmp_path, keep=1)
+    expected = f"{hashlib.sha256(path.read_bytes()).hexdigest()}  step-000000.pt\n"
+    assert (tmp_path / "step-000000.pt.sha256").read_text() == expected
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(make_state, tmp_path, caplog):
+    state = trained(make_state())
+    good = state.save(tmp_path, keep=3)
+    state.step = 3
+    bad = state.save(tmp_path, keep=3)
+    flip_a_bit(bad)
+    other = make_state(seed=1)
+    assert other.load_latest(tmp_path) == good
+    assert other.step == 2
+    assert "step-000003.pt is damaged, it does not have its checksum; going on from the one before" in caplog.text
+    assert not bad.exists()  # it must not count among those that are kept
+    assert (tmp_path / "step-000003.pt.damaged").exists()
+    flip_a_bit(good)
+    with pytest.raises(LsganError, match="holds no sound checkpoint: start another run"):
         make_state().load_latest(tmp_path)
+
+
+def test_a_checkpoint_without_its_checksum_is_read_all_the_same(make_state, tmp_path):
+    state = trained(make_state())
+    path = state.save(tmp_path, keep=1)
+    (tmp_path / "step-000002.pt.sha256").unlink()
+    assert make_state(seed=1).load_latest(tmp_path) == path
+
+
+def test_a_full_disk_keeps_the_checkpoints_before(make_state, tmp_path):
+    state = trained(make_state())
+    good = state.save(tmp_path, keep=1)
+    state.step = 3
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as good as a full disk
+    try:
+        with pytest.raises(OSError, match=r"File too large|torch.save failed"):
+            state.save(tmp_path, keep=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [good.name, f"{good.name}.sha256"]
+    load_checkpoint(good)
 
 
 def test_damaged_files_and_other_versions(make_state, tmp_path):
     path = make_state().save(tmp_path, keep=1)
     content = torch.load(path, weights_only=True)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(
-        LsganError, match=r"is not a readable checkpoint \(.*\): delete it to go on from the one before"
-    ):
+    with pytest.raises(DamagedCheckpointError, match=r"step-000000.pt is damaged, it does not have its checksum"):
+        load_checkpoint(path)
+    checksum_path(path).unlink()
+    with pytest.raises(DamagedCheckpointError, match=r"is not a readable checkpoint \(.*\)"):
         load_checkpoint(path)
     torch.save({**content, "format_version": 99}, path)
     with pytest.raises(LsganError, match="has checkpoint format 99; this version of lsgan reads 1"):

@@ -1,0 +1,59 @@
+import resource
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lsgan.files import lock, sync, write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_file_is_replaced(tmp_path):
+    write_atomically(tmp_path / "x", "größer")
+    write_atomically(tmp_path / "x", b"bytes")
+    assert (tmp_path / "x").read_bytes() == b"bytes"
+    write_atomically(tmp_path / "x", "\udcff")
+    assert (tmp_path / "x").read_text() == "\\udcff"
+    sync(tmp_path / "x")
+    sync(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_full_disk_leaves_the_file_before(tmp_path):
+    write_atomically(tmp_path / "x", "before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_atomically(tmp_path / "x", "y" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "x").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_lock_is_held_by_one_and_dies_with_its_holder(tmp_path, caplog):
+    caplog.set_level("INFO")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom lsgan.files import lock\n"
+        f"with lock(Path({str(tmp_path / 'l')!r}), 'x'):\n    print('held', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    entered = threading.Event()
+
+    def work():
+        with lock(tmp_path / "l", "packing x"):
+            entered.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert not entered.wait(0.3)
+    assert "another process is packing x: waiting for it" in caplog.text
+    child.kill()
+    assert entered.wait(10)
+    thread.join()
+    child.communicate()
