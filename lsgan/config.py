@@ -124,8 +124,12 @@ class Experiment:
         """The whole config of the run called `run`, as plain values without any ${…}."""
         data_dir = self.settings.data_dir.absolute()  # the run may be resumed from another folder
         values = {**vars(self.settings), "run": run, "resume": None, "resume_override": False, "data_dir": data_dir}
-        if self.conditional and "classes" in values["dataset"]:
-            values["dataset"] = {**values["dataset"], "classes": self.dataset.num_classes}
+        dataset = dict(self.settings.dataset)
+        if self.conditional and "classes" in dataset:
+            dataset["classes"] = self.dataset.num_classes
+        for key in {"root", "archive"} & dataset.keys():
+            dataset[key] = None if dataset[key] is None else str(Path(dataset[key]).expanduser().absolute())
+        values["dataset"] = dataset
         return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
 
 
@@ -155,6 +159,15 @@ def check(cfg: DictConfig) -> Settings:
         if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
             raise LsganError(f"optimizer.{side}.lr={rate} must be a number above 0 (optimizer.lr sets both sides)")
     settings.runs_dir, settings.data_dir = settings.runs_dir.expanduser(), settings.data_dir.expanduser()
+    root = settings.dataset.get("root")
+    for name in ("data_dir", "runs_dir"):
+        if root is not None and getattr(settings, name).absolute().is_relative_to(
+            Path(str(root)).expanduser().absolute()
+        ):
+            raise LsganError(
+                f"{name}={getattr(settings, name)} lies inside dataset.root={root}, where its pictures would be taken "
+                f"for images: set {name}=<a folder elsewhere>"
+            )
     if settings.images is not None:
         settings.steps = math.ceil(settings.images / settings.batch_size)
     return settings
@@ -293,7 +306,10 @@ def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> 
     if is_conditional(settings):
         given["num_classes"] = dataset.num_classes
         if dataset.num_classes is None:
-            raise LsganError(f"architecture: it wants labels, but dataset={dataset.name} has none: choose another one")
+            raise LsganError(
+                f"architecture: it wants labels, but dataset={dataset.name} has none: choose another one (of a folder, "
+                "every image must be in one of at least two class folders, or in labels.json or labels.csv)"
+            )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, "weights").initial_seed())
         return build(settings, "architecture", **given)

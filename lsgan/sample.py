@@ -8,7 +8,7 @@
     ema          use the average of G's weights, as the grids do     (true)
     checkpoint   a file in <run>/checkpoints; the newest if not given
     label        the class to draw, for a conditional run; all in turn if not given
-    out          where to write; <run>/generated/<checkpoint>-seed<seed> if not given
+    out          where to write; <run>/generated/<checkpoint>-seed<seed>[-label<label>] if not given
 
 Writes one PNG a sample (a CSV file for points) and grid.png. A conditional run's samples lie in a folder for each
 label, and its grid has a class a row.
@@ -77,7 +77,8 @@ def main() -> None:
     z = latent.sample(wanted.num_images, stream(wanted.seed, "sample"))
 
     weights = "" if wanted.ema else "-without-ema"
-    out = wanted.out or wanted.run / "generated" / f"{checkpoint.stem}{weights}-seed{wanted.seed}"
+    only = "" if wanted.label is None else f"-label{wanted.label}"
+    out = wanted.out or wanted.run / "generated" / f"{checkpoint.stem}{weights}-seed{wanted.seed}{only}"
     out.mkdir(parents=True, exist_ok=True)
     if num_classes is None:
         shown = generate(z[: dataset.samples_shown], None)

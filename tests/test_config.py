@@ -139,3 +139,18 @@ def test_a_resume_folder_that_is_none(tmp_path):
     (tmp_path / "config.yaml").write_text("- 1")
     with pytest.raises(LsganError, match="is not the config of a run"):
         config.load(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["data_dir", "runs_dir"])
+def test_what_is_written_must_not_lie_among_the_images(composed, tmp_path, key):
+    where = {"data_dir": tmp_path / "elsewhere", "runs_dir": tmp_path / "elsewhere", key: tmp_path / "pets" / "here"}
+    overrides = ("dataset=image_folder", f"dataset.root={tmp_path / 'pets'}", *(f"{k}={v}" for k, v in where.items()))
+    with pytest.raises(LsganError, match=rf"{key}=.*here lies inside dataset.root=.*pets, where its pictures would be"):
+        config.check(composed(*overrides))
+    config.check(composed(*overrides, f"{key}={tmp_path / 'pets2'}"))
+
+
+def test_the_place_of_the_images_is_written_down_in_full(composed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiment = config.assemble(composed("dataset=image_folder", "dataset.root=pets"))
+    assert experiment.resolved("r")["dataset"]["root"] == str(tmp_path / "pets")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.progress import wrap_file
 
-from lsgan.data.image_files import image_folder, image_tar, image_zip, opened_zip, walk
+from lsgan.data.image_files import image_folder, image_tar, image_zip, is_image, opened_zip, walk
 from lsgan.data.lmdb_images import image_lmdb
 from lsgan.data.parquet_images import ParquetImages
 from lsgan.data.room import require_room
@@ -43,16 +43,16 @@ def open_archive(path: Path, scratch: Path) -> AbstractContextManager[Source]:
         raise LsganError(f"{path} is not there")
     if path.suffix == ".parquet":
         return nullcontext(ParquetImages(path))
+    if tarfile.is_tarfile(path):  # first: a tar may end with a zip, and then it looks like one too
+        return image_tar(path, scratch)
     if zipfile.is_zipfile(path):
         return _zipped_lmdb(path, scratch) if _lmdb_member(path) else image_zip(path)
-    if tarfile.is_tarfile(path):
-        return image_tar(path, scratch)
     raise LsganError(f"{path} is {_what_it_seems(path)}: a folder, zip, tar, LMDB folder or parquet is wanted")
 
 
 def class_names(path: Path) -> Sequence[str] | None:
     """What the labels of its images stand for; None if they have none. Raises as `open_archive` does."""
-    if path.is_file() and zipfile.is_zipfile(path) and _lmdb_member(path):
+    if path.is_file() and not tarfile.is_tarfile(path) and zipfile.is_zipfile(path) and _lmdb_member(path):
         return None  # no LMDB has labels, and this one would be unpacked to find out
     with tempfile.TemporaryDirectory() as scratch, open_archive(path, Path(scratch)) as source:
         return source.classes
@@ -69,7 +69,7 @@ def fingerprint(path: Path) -> str | None:
         path = path / "data.mdb"
     if path.is_dir():
         for name in walk(path):
-            status = (path / name).stat()
+            status = (path / name).stat() if (path / name).exists() else (path / name).lstat()
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     elif path.is_file():
         size = path.stat().st_size
@@ -84,7 +84,13 @@ def fingerprint(path: Path) -> str | None:
 
 
 def _holds_parquet(folder: Path) -> bool:
-    return any(name.endswith(".parquet") for name in walk(folder))
+    """And no images, beside which a parquet file may lie as a list of them."""
+    found = False
+    for name in walk(folder):
+        if is_image(name):
+            return False
+        found |= name.endswith(".parquet")
+    return found
 
 
 def _lmdb_member(path: Path) -> zipfile.ZipInfo | None:
@@ -98,7 +104,7 @@ def _zipped_lmdb(path: Path, scratch: Path) -> Iterator[Source]:
     database = scratch / "data.mdb"
     if not database.exists():
         _unpack_lmdb(path, database)
-    with image_lmdb(scratch) as source:
+    with image_lmdb(scratch, shown=path) as source:
         yield source
 
 

@@ -1,6 +1,8 @@
 """One image as the networks will see it: whatever PIL opens -> uint8 [H, W, C], the same on every machine."""
 
 import io
+import threading
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 2**26  # 8192 × 8192: what one thread can hold decoded, converted and turned within a few 100 MB
 MAX_BYTES = 2**29  # of one encoded image
+_LARGE = 2**23  # pixels; larger images are decoded one at a time, whatever the number of threads
+_one_large_at_a_time = threading.Lock()
+
+Image.init()
+# Not all that Pillow opens: for some formats it runs other programs.
+_FORMATS = tuple({"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF"} & Image.OPEN.keys())
 
 
 class Fit(NamedTuple):
@@ -34,9 +42,9 @@ def open_image(encoded: bytes) -> Image.Image:
     if not encoded:
         raise ValueError("the file is empty")
     try:
-        return Image.open(io.BytesIO(encoded))
+        return Image.open(io.BytesIO(encoded), formats=_FORMATS)
     except UnidentifiedImageError:
-        raise ValueError("not an image in a format that Pillow reads") from None
+        raise ValueError("not an image in a format that is known") from None
 
 
 def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
@@ -52,6 +60,11 @@ def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     """
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}: refused as too large")
+    with _one_large_at_a_time if image.width * image.height > _LARGE else nullcontext():
+        return _fit(image, how)
+
+
+def _fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     image.draft(None, (2 * how.resolution, 2 * how.resolution))  # does nothing but for JPEG
     image = _in_mode("L" if how.channels == 1 else "RGB", ImageOps.exif_transpose(image))
     size = (how.resolution, how.resolution)
@@ -70,7 +83,9 @@ def _in_mode(mode: str, image: Image.Image) -> Image.Image:
         image = _from_16_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        opaque = Image.new("RGB", image.size, "white")
+        opaque.paste(image, mask=image)
+        image = opaque
     return image.convert(mode)
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from lsgan.data.image_files import BROKEN_ZIP
 from lsgan.data.room import require_room
 from lsgan.errors import LsganError
 from lsgan.files import lock, sync, write_atomically
@@ -99,11 +99,15 @@ def local_name(source: str) -> str:
     """What a source is called in the folder that it is downloaded to."""
     if source.startswith(_HUGGING_FACE):
         return source.removeprefix(_HUGGING_FACE).replace("/", "--")
-    return PurePosixPath(unquote(urlsplit(source).path)).name or "download"
+    name = PurePosixPath(unquote(urlsplit(source).path)).name
+    return "download" if name in ("", "..") else name
 
 
 def _fetch_file(source: str, path: Path, room_for: int) -> None:
-    url, _, checksum = source.partition("#sha256=")
+    url, given, checksum = source.lower().partition("#sha256=")
+    url = source[: len(url)]
+    if given and not re.fullmatch(r"[0-9a-f]{64}", checksum):
+        raise SourceError("its #sha256=… must be 64 hexadecimal digits")
     with requests.Session() as session, _progress() as progress:
         _Download(session, url, path, checksum, progress).run(room_for)
 
@@ -206,8 +210,8 @@ class _Download:
                         "%s: starting over, the server cannot go on in the middle or has another version", self.url
                     )
                 start = 0
-            length = response.headers.get("Content-Length")
-            size = None if length is None else start + int(length)
+            length = response.headers.get("Content-Length", "")
+            size = start + int(length) if length.isdecimal() else None
             if size is not None:
                 unpacked = size if self.path.suffix == ".zip" else 0
                 require_room(self.path.parent, size - start + unpacked + room_for, f"to download and pack {self.url}")
@@ -258,7 +262,7 @@ class _Download:
                     with archive.open(member) as content:
                         while block := content.read(_BLOCK):  # raises when the CRC is wrong
                             self.progress.advance(self.bar, len(block))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except BROKEN_ZIP as error:
             raise SourceError(f"it is not a sound zip file ({error})") from error
 
 

@@ -23,6 +23,11 @@ class Hwdb(DownloadedImages):
 
     archive_kinds: ClassVar[str] = "folder or zip of .gnt files"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes < 1:
+            raise ValueError(f"classes={self.classes} must be at least 1")
+
     @property
     def num_classes(self) -> int:
         """As many as there are characters."""

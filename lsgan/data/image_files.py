@@ -33,6 +33,9 @@ _OPENERS: dict[bytes, Callable[..., Any]] = {  # by the first bytes of the file
     b"\xfd7zXZ": lzma.open,
 }
 
+# What reading a zip may raise: damaged, in a compression that Python does not have, or encrypted.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+
 Read = Callable[[str], bytes]  # the content of a file by its name; called from several threads at once
 
 
@@ -50,7 +53,7 @@ class ImageFiles:
 
     def __init__(self, where: Path, names: Sequence[str], read: Read) -> None:
         self._read = read
-        self._names = sorted(filter(_is_image, names))
+        self._names = sorted(filter(is_image, names))
         if not self._names:
             raise LsganError(f"no images in {where} (looked for {', '.join(sorted(SUFFIXES))})")
         self._labels = _labels(where, self._names, names, read)
@@ -64,9 +67,11 @@ class ImageFiles:
         return self._labels.classes if self._labels else None
 
     def items(self) -> Iterator[Item]:
-        for name in self._names:
-            label = self._labels.by_name.get(name) if self._labels else None
-            yield Item(name, partial(self._image, name, unlabelled=bool(self._labels) and label is None), label)
+        if self._labels is None:
+            yield from (Item(name, partial(self._image, name, unlabelled=False)) for name in self._names)
+            return
+        for name, label in zip(self._names, self._labels.of, strict=True):
+            yield Item(name, partial(self._image, name, unlabelled=label is None), label)
 
     def _image(self, name: str, unlabelled: bool) -> Image.Image:
         if unlabelled:
@@ -107,7 +112,7 @@ def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except BROKEN_ZIP as error:
         raise LsganError(f"{path} is not a sound zip file ({error}): get it again") from error
 
 
@@ -131,14 +136,20 @@ def image_tar(path: Path, scratch: Path) -> Iterator[ImageFiles]:
                 return content
 
             yield ImageFiles(path, list(places), read)
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's, not the decompressor's
         raise LsganError(f"{path} is not a sound tar file ({error}): get it again") from error
 
 
 def walk(root: Path) -> Iterator[str]:
-    """The files below `root`, relative, "/" between folders; hidden ones left out."""
+    """The files below `root`, relative, "/" between folders; hidden ones left out, links that lead nowhere included.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
     seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_raise):
         status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in seen:  # a symbolic link back up, or to a folder entered before
             folders.clear()
@@ -146,13 +157,23 @@ def walk(root: Path) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         above = PurePosixPath(Path(folder).relative_to(root))
-        yield from (str(above / name) for name in sorted(files) if os.path.isfile(os.path.join(folder, name)))  # noqa: PTH113, PTH118 (many)
+        yield from (str(above / name) for name in sorted(files) if _is_file(os.path.join(folder, name)))  # noqa: PTH118 (many)
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file is named like an image, and neither it nor a folder above is hidden."""
     path = PurePosixPath(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in path.parts)
     return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _is_file(path: str) -> bool:
+    """A file, or a link that leads nowhere: reading it will fail, and say so."""
+    return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read) -> Labels | None:
@@ -163,9 +184,8 @@ def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read
         raise LsganError(f"{where} holds {' and '.join(sorted(listed))}: keep one of them")
     if not listed:
         return class_folders(images)
-    labels = read_labels(f"{where}/{listed[0]}", read(listed[0]))
-    beside = listed[0].rpartition("/")[0]
-    return Labels(labels.classes, {str(PurePosixPath(beside, name)): i for name, i in labels.by_name.items()})
+    beside = len(listed[0].rpartition("/")[0])
+    return read_labels(f"{where}/{listed[0]}", read(listed[0]), [name[beside:].lstrip("/") for name in images])
 
 
 def _read_file(root: Path, name: str) -> bytes:
@@ -202,7 +222,10 @@ def _places(tar: tarfile.TarFile) -> dict[str, tuple[int, int]]:
     """(offset, size) of every regular file by name."""
     places = {}
     while (info := tar.next()) is not None:
+        name = str(PurePosixPath(info.name))
         if info.isreg():
-            places[str(PurePosixPath(info.name))] = (info.offset_data, info.size)
+            places[name] = (info.offset_data, info.size)
+        elif info.islnk() and (target := str(PurePosixPath(info.linkname))) in places:
+            places[name] = places[target]  # a hard link: the same bytes
         tar.members.clear()  # type: ignore[attr-defined]  # it would keep a kilobyte a file
     return places

@@ -1,6 +1,7 @@
 """Any images: a folder, an archive, a database."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +28,13 @@ class ImageFolder(ImageDataset):
     root: Path
     classes: int | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes is not None and self.classes < 1:
+            raise ValueError(f"classes={self.classes} must be at least 1")
+
     def source_id(self, data_dir: Path) -> str:
-        return f"images of {self._path}"
+        return str(self._path)
 
     def fingerprint(self, data_dir: Path) -> str | None:
         return fingerprint(self._path)
@@ -36,13 +42,19 @@ class ImageFolder(ImageDataset):
     def fetch(self, data_dir: Path) -> None:
         raise LsganError(f"dataset.root={self.root}: {self._path} is not there; name a folder or archive of images")
 
-    def open_source(self, data_dir: Path, scratch: Path) -> AbstractContextManager[Source]:
-        return open_archive(self._path, scratch)
+    @contextmanager
+    def open_source(self, data_dir: Path, scratch: Path) -> Iterator[Source]:
+        with open_archive(self._path, scratch) as source:
+            num_classes = len(source.classes or ())
+            if self.classes not in (None, num_classes):
+                raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {num_classes} classes")
+            yield source
 
     def prepare(self, data_dir: Path) -> Store:
         store = super().prepare(data_dir)
-        if self.classes is not None and self.classes != len(store.classes or ()):
-            raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {len(store.classes or ())} classes")
+        num_classes = len(store.classes or ())
+        if self.classes not in (None, num_classes):  # a store of before
+            raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {num_classes} classes")
         return store
 
     @cached_property
@@ -50,9 +62,12 @@ class ImageFolder(ImageDataset):
         """As many as the labels or class folders tell."""
         if self.classes is not None:
             return self.classes
-        if not self._path.exists():
-            self.fetch(self._path)
-        names = class_names(self._path)
+        try:
+            if not self._path.exists():
+                self.fetch(self._path)
+            names = class_names(self._path)
+        except OSError as error:
+            raise LsganError(f"dataset.root={self.root}: {error.filename} cannot be read ({error.strerror})") from error
         return len(names) if names else None
 
     @property

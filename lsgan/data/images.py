@@ -1,6 +1,7 @@
 """Image data sets: a source of images, packed once, then read as batches."""
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -38,7 +39,7 @@ class ImageDataset(ABC):
         flip: mirror half of the images of each batch, left to right.
 
     Raises:
-        ValueError: resolution < 1, or another number of channels.
+        ValueError: a name that is no name of a folder, resolution < 1, or another number of channels.
     """
 
     name: str
@@ -50,6 +51,8 @@ class ImageDataset(ABC):
     samples_shown: ClassVar[int] = 64
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w.-]*", self.name, re.ASCII):
+            raise ValueError(f"name={self.name!r} names a folder: use letters, digits, '.', '_' and '-' only")
         if self.resolution < 1:
             raise ValueError(f"resolution={self.resolution} must be at least 1")
         if self.channels not in (1, 3):
@@ -95,8 +98,11 @@ class ImageDataset(ABC):
         Raises:
             LsganError: the images are not there, or cannot be read.
         """
-        folder = self._kept_store(data_dir) or self._packed_store(data_dir)
-        store = open_store(folder)
+        try:
+            folder = self._kept_store(data_dir) or self._packed_store(data_dir)
+            store = open_store(folder)
+        except OSError as error:
+            raise LsganError(f"{self.name}: {error.filename or data_dir} cannot be read ({error.strerror})") from error
         shape = "×".join(map(str, store.images.shape[1:]))
         log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
         return store

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from lsgan.errors import LsganError
@@ -13,10 +15,10 @@ LABEL_FILES = ("labels.json", "labels.csv")
 
 
 class Labels(NamedTuple):
-    """Class names, and the label of each image by name; an image that is not in it has none."""
+    """Class names, and the label of each image; None for one that the list does not name."""
 
     classes: Sequence[str]
-    by_name: Mapping[str, int]
+    of: Sequence[int | None]
 
 
 def common_folder(names: Sequence[str]) -> str:
@@ -33,34 +35,47 @@ def class_folders(names: Sequence[str]) -> Labels | None:
         names: of the images, relative, with "/" between folders. Folders that hold them all are ignored.
     """
     skip = len(common_folder(names))
-    folders = [name[skip:].partition("/") for name in names]
-    if not folders or not all(slash for _, slash, _ in folders):
+    if not names or not all("/" in name[skip:] for name in names):
         return None
-    return _numbered(zip(names, (folder for folder, _, _ in folders), strict=True))
+    return _numbered([sys.intern(name[skip:].partition("/")[0]) for name in names])
 
 
-def read_labels(where: str, content: bytes) -> Labels:
+def read_labels(where: str, content: bytes, names: Sequence[str]) -> Labels:
     """Labels from labels.json, {"image.jpg": "cat", …} or [["image.jpg", 3], …], or labels.csv, one image,label a line
     (a first line that names no file is a header).
 
-    Whole numbers are ordered as numbers, all else as text; label k is the k-th of them.
+    Whole numbers are ordered as numbers, all else as text; label k is the k-th of those that occur in the list. An
+    image without a label, or with an empty one, has none.
+
+    Args:
+        where: the name of the list, for messages.
+        content: of it.
+        names: of the images, as the list has them.
 
     Raises:
         LsganError: it is neither.
     """
     try:
         text = content.decode("utf-8-sig")
-        if where.endswith(".json"):
-            pairs = _json_pairs(json.loads(text))
-        else:
-            pairs = [(name, label) for name, label in csv.reader(io.StringIO(text), strict=True)]
-            pairs = pairs[1:] if pairs and "." not in str(pairs[0][0]) else pairs  # a header
-        return _numbered((str(name), str(label)) for name, label in pairs)
-    except (ValueError, TypeError, csv.Error) as error:
+        pairs = _json_pairs(json.loads(text)) if where.endswith(".json") else _csv_pairs(text)
+        listed = {str(PurePosixPath(str(name))): "" if label is None else str(label).strip() for name, label in pairs}
+    except (ValueError, TypeError, csv.Error, RecursionError) as error:
         raise LsganError(
             f'{where} cannot be read ({error}): it must hold {{"image.jpg": "label", …}} as JSON, '
             "or lines image.jpg,label as CSV"
         ) from error
+    return _numbered(
+        [listed.get(name) or None for name in names], classes={label for label in listed.values() if label}
+    )
+
+
+def _csv_pairs(text: str) -> Iterable[tuple[object, object]]:
+    reader = csv.reader(io.StringIO(text), strict=True)
+    for row in reader:
+        if len(row) not in (0, 2):
+            raise ValueError(f"line {reader.line_num} has {len(row)} columns, not 2")
+        if row and (reader.line_num > 1 or "." in row[0]):  # else a header
+            yield row[0].strip(), row[1]
 
 
 def _json_pairs(content: object) -> Iterable[tuple[object, object]]:
@@ -72,11 +87,10 @@ def _json_pairs(content: object) -> Iterable[tuple[object, object]]:
     return [(name, label) for name, label in pairs]
 
 
-def _numbered(pairs: Iterable[tuple[str, str]]) -> Labels:
-    by_name = dict(pairs)
-    classes = sorted(set(by_name.values()), key=_order)
-    number = {name: i for i, name in enumerate(classes)}
-    return Labels(classes, {name: number[label] for name, label in by_name.items()})
+def _numbered(labels: Sequence[str | None], classes: Iterable[str] | None = None) -> Labels:
+    ordered = sorted({label for label in labels if label} if classes is None else classes, key=_order)
+    number = {label: i for i, label in enumerate(ordered)}
+    return Labels(ordered, [None if label is None else number[label] for label in labels])
 
 
 def _order(label: str) -> tuple[bool, int, str]:

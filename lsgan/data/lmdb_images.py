@@ -31,22 +31,22 @@ class LmdbImages:
 
 
 @contextmanager
-def image_lmdb(folder: Path) -> Iterator[LmdbImages]:
-    """The images in an LMDB folder.
+def image_lmdb(folder: Path, shown: Path | None = None) -> Iterator[LmdbImages]:
+    """The images in an LMDB folder; `shown` is what messages name instead.
 
     Raises:
         LsganError: the folder is no LMDB, cut short, or empty.
     """
+    shown = shown or folder
     try:
-        environment = lmdb.open(str(folder), readonly=True, lock=False, readahead=False)
+        with lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as environment:
+            size = (folder / "data.mdb").stat().st_size
+            needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+            if size < needed:  # reading on would kill the process (SIGBUS)
+                raise LsganError(f"{shown} is cut short ({size:,} of {needed:,} bytes): get the data set again")
+            images = LmdbImages(environment)
+            if images.num_items == 0:
+                raise LsganError(f"{shown} is an LMDB without a single image: get the data set again")
+            yield images
     except lmdb.Error as error:
-        raise LsganError(f"{folder} is not a readable LMDB ({error}): get the data set again") from error
-    with environment:
-        size = (folder / "data.mdb").stat().st_size
-        needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-        if size < needed:  # reading on would kill the process (SIGBUS)
-            raise LsganError(f"{folder} is cut short ({size:,} of {needed:,} bytes): get the data set again")
-        images = LmdbImages(environment)
-        if images.num_items == 0:
-            raise LsganError(f"{folder} is an LMDB without a single image: get the data set again")
-        yield images
+        raise LsganError(f"{shown} is not a readable LMDB ({error}): get the data set again") from error

@@ -26,7 +26,7 @@ from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 
 from lsgan.data.decode import Fit, fit
-from lsgan.data.room import require_room
+from lsgan.data.room import NoRoomError, require_room
 from lsgan.data.source import Item, Source
 from lsgan.data.store import ImageArray, Recipe
 from lsgan.errors import LsganError
@@ -74,6 +74,8 @@ def _fill(part: Path, open_source: OpenSource, recipe: Recipe) -> None:
     try:
         with open_source(scratch) as source:
             _write(part, source, recipe)
+    except NoRoomError:
+        raise  # what is packed already is kept
     except LsganError:
         shutil.rmtree(part)  # going on would end the same way
         raise
@@ -166,10 +168,14 @@ class _Writer:
             raise LsganError(_nothing_message(recipe.source, self._skipped))
         if self._skipped:
             log.warning("%s", _skipped_message(self._skipped, self.num_items))
-            lines = "".join(f"{name}: {reason}\n" for _, name, reason in self._skipped)
+            lines = "".join(
+                f"{name!r}: {reason}\n" if "\n" in name else f"{name}: {reason}\n" for _, name, reason in self._skipped
+            )
             write_atomically(self._part / "skipped.txt", lines)
         if classes is not None:
             np.save(self._part / "labels.npy", np.array(self._labels, np.int64))
+            for label in sorted(set(range(len(classes))) - set(self._labels)):
+                log.warning("class %r has no image that can be read", classes[label])
         self._file.flush()
         os.fsync(self._file.fileno())
         shape = (self._num_images, *self._shape)

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
 from lsgan.data.decode import open_image
+from lsgan.data.image_files import walk
 from lsgan.data.source import Item
 from lsgan.errors import LsganError
 
@@ -20,7 +22,8 @@ class ParquetImages:
     """A source (data/source.py): the image column of parquet files, in the order of their names.
 
     The column holds encoded images, as bytes or as structs with a field `bytes`. Integers in a column
-    `label` are labels, if the file's Hugging Face features name the classes.
+    `label` are labels, if the file's Hugging Face features name the classes; a row with another value there cannot
+    be read.
 
     Args:
         where: the file, or a folder of them.
@@ -31,7 +34,9 @@ class ParquetImages:
 
     def __init__(self, where: Path) -> None:
         self._where = where
-        self._files = sorted(where.rglob("*.parquet")) if where.is_dir() else [where]
+        self._files = (
+            sorted(where / name for name in walk(where) if name.endswith(".parquet")) if where.is_dir() else [where]
+        )
         if not self._files:
             raise LsganError(f"{where} holds no parquet files")
         schemas, rows = zip(*map(_schema_and_rows, self._files), strict=True)
@@ -40,6 +45,8 @@ class ParquetImages:
         for path, schema in zip(self._files, schemas, strict=True):
             if self._column not in schema.names:
                 raise LsganError(f"{path} has no column {self._column!r}, unlike {self._files[0].name}")
+            if _class_names(schema) != _class_names(schemas[0]):
+                raise LsganError(f"{path} names other classes than {self._files[0].name}")
         self.classes = _class_names(schemas[0])
 
     @property
@@ -50,17 +57,26 @@ class ParquetImages:
         columns = [self._column, *(["label"] if self.classes else [])]
         for path in self._files:
             name = path.relative_to(self._where) if path != self._where else path.name
-            with pq.ParquetFile(path) as file:
-                row = 0
-                for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
-                    for values in batch.to_pylist():
-                        image = values[self._column]
-                        encoded = image.get("bytes") if isinstance(image, dict) else image
-                        yield Item(f"{name} row {row}", partial(_image, encoded), values.get("label"))
-                        row += 1
+            for row, values in enumerate(_rows(path, columns)):
+                image, label = values[self._column], values.get("label")
+                encoded = image.get("bytes") if isinstance(image, dict) else image
+                known = self.classes is None or (type(label) is int and 0 <= label < len(self.classes))
+                load = partial(_image, encoded, None if known else f"its label {label!r} is none of the classes")
+                yield Item(f"{name} row {row}", load, label if known else None)
 
 
-def _image(encoded: bytes | None) -> Image.Image:
+def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise LsganError(f"{path} is damaged ({str(error).splitlines()[0]}): get it again") from error
+
+
+def _image(encoded: bytes | None, refused: str | None) -> Image.Image:
+    if refused is not None:
+        raise ValueError(refused)
     if encoded is None:
         raise ValueError("the row holds no bytes of an image")
     return open_image(encoded)
@@ -96,6 +112,8 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 def _class_names(schema: pa.Schema) -> Sequence[str] | None:
     """Of the column `label`, from the features that Hugging Face's `datasets` writes into the schema."""
-    features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    names = features.get("label", {}).get("names")
-    return names if names and "label" in schema.names else None
+    try:
+        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
+    except (ValueError, KeyError, TypeError):  # somebody else's metadata
+        return None
+    return names if isinstance(names, list) and names and "label" in schema.names else None

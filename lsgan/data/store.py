@@ -67,15 +67,27 @@ def open_store(folder: Path) -> Store:
     """The store in a folder.
 
     Raises:
-        LsganError: it does not have the size that its store.json states.
+        LsganError: it is not what its store.json states.
     """
     meta = read_meta(folder)
     shape, path = tuple(meta["shape"]), folder / "images.bin"
     size, needed = path.stat().st_size if path.exists() else 0, int(np.prod(shape))
     if size != needed:
         raise LsganError(f"{path} has {size} bytes, not {needed}: delete {folder} to pack again")
-    labels = None if meta["classes"] is None else np.load(folder / "labels.npy")
-    return Store(folder, np.memmap(path, np.uint8, mode="r", shape=shape), labels, meta["classes"])
+    return Store(folder, np.memmap(path, np.uint8, mode="r", shape=shape), _labels(folder, meta), meta["classes"])
+
+
+def _labels(folder: Path, meta: dict[str, Any]) -> npt.NDArray[np.int64] | None:
+    if meta["classes"] is None:
+        return None
+    path, num = folder / "labels.npy", meta["shape"][0]
+    try:
+        labels = np.load(path)
+        if labels.shape != (num,) or labels.dtype != np.int64:
+            raise ValueError(f"it holds {labels.dtype}{list(labels.shape)}, not int64[{num}]")
+        return labels
+    except (OSError, ValueError, EOFError) as error:
+        raise LsganError(f"{path} is damaged ({error}): delete {folder} to pack again") from error
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
@@ -86,7 +98,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
     """
     try:
         meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        if not (isinstance(meta["recipe"], dict) and meta["shape"]):
+        dimensions = [int(length) for length in meta["shape"]]
+        if not (isinstance(meta["recipe"], dict) and len(dimensions) == 4 and "classes" in meta):
             raise ValueError("store.json says too little")
         return meta
     except (OSError, ValueError, KeyError, TypeError) as error:

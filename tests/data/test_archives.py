@@ -161,7 +161,9 @@ def test_no_room_to_unpack(tmp_path, make_lmdb, drawings, monkeypatch):
     archive = zip_of(make_lmdb(tmp_path / "x_lmdb", drawings(30, "PNG")), tmp_path / "x.zip")
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(LsganError, match=r"has 0.0 GB free, but 0.\d GB are needed to unpack x.zip: free 0.\d GB more"):
+    with pytest.raises(
+        LsganError, match=r"has 1.0 kB free, but [\d.]+ [kM]B are needed to unpack x.zip: free [\d.]+ [kM]B more"
+    ):
         levels(archive, tmp_path / "scratch")
 
 
@@ -203,3 +205,54 @@ def test_fingerprints(tmp_path, make_lmdb, drawings):
     assert fingerprint(tmp_path / "copy") != before
     (tmp_path / "small").write_bytes(b"a")
     assert fingerprint(tmp_path / "small") is not None
+
+
+def test_labels_that_are_none_of_the_classes_are_skipped(tmp_path, drawings):
+    contents = list(drawings(5).values())
+    path = write_parquet(tmp_path / "x.parquet", contents, [0, None, -1, 2, 1], ["a", "b"])
+    with open_archive(path, tmp_path) as source:
+        items = list(source.items())
+    assert [item.label for item in items] == [0, None, None, None, 1]
+    for item, label in zip(items[1:4], ("None", "-1", "2"), strict=True):
+        with pytest.raises(ValueError, match=f"its label {label} is none of the classes"):
+            item.load()
+
+
+def test_files_that_name_other_classes(tmp_path, drawings):
+    contents = list(drawings(1).values())
+    write_parquet(tmp_path / "p" / "0.parquet", contents, [0], ["a", "b"])
+    write_parquet(tmp_path / "p" / "1.parquet", contents, [0], ["b", "a"])
+    with pytest.raises(LsganError, match=r"1.parquet names other classes than 0.parquet"):
+        open_archive(tmp_path / "p", tmp_path)
+
+
+@pytest.mark.parametrize("metadata", ["notjson", "[]", '{"info": null}', '{"info": {"features": {"label": []}}}'])
+def test_somebody_elses_metadata(tmp_path, drawings, metadata):
+    table = pa.table({"image": list(drawings(1).values()), "label": [0]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), tmp_path / "x.parquet")
+    with open_archive(tmp_path / "x.parquet", tmp_path) as source:
+        assert source.classes is None
+
+
+def test_a_list_in_parquet_beside_images_is_no_data_set(tmp_path, drawings):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x.webp").write_bytes(*drawings(1).values())
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "f" / "metadata.parquet")
+    assert len(levels(tmp_path / "f", tmp_path / "scratch")) == 1
+
+
+def test_a_tar_that_ends_with_a_zip(tmp_path, make_lmdb, drawings):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x.webp").write_bytes(*drawings(1).values())
+    zip_of(tmp_path / "f", tmp_path / "f" / "z.zip")
+    shutil.make_archive(str(tmp_path / "t"), "tar", tmp_path / "f")
+    assert levels(tmp_path / "t.tar", tmp_path / "scratch") == levels(tmp_path / "f", tmp_path / "scratch")
+
+
+def test_damaged_pages_of_an_lmdb(tmp_path, make_lmdb, drawings):
+    folder = make_lmdb(tmp_path / "x_lmdb", {f"{i:05d}": b"x" * 3000 for i in range(300)})
+    content = bytearray((folder / "data.mdb").read_bytes())
+    content[2 * 4096 :] = os.urandom(len(content) - 2 * 4096)
+    (folder / "data.mdb").write_bytes(content)
+    with pytest.raises(LsganError, match=r"x_lmdb is (not a readable LMDB|cut short)"):
+        levels(folder, tmp_path / "scratch")

@@ -1,6 +1,8 @@
 import io
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torchvision import transforms
 
+from lsgan.data import decode
 from lsgan.data.decode import MAX_PIXELS, Fit, fit, open_image
 
 GREY, COLOUR = Fit(4, 1, crop=False), Fit(4, 3, crop=False)
@@ -157,8 +160,35 @@ def test_decompression_bombs_are_refused_before_they_are_decoded():
 def test_what_is_no_image():
     with pytest.raises(ValueError, match="the file is empty"):
         open_image(b"")
-    with pytest.raises(ValueError, match="not an image in a format that Pillow reads"):
+    with pytest.raises(ValueError, match="not an image in a format that is known"):
         open_image(b"this is text")
     whole = encoded(Image.effect_noise((64, 64), 50), "JPEG")
     with pytest.raises(OSError, match="truncated"):
         fit(open_image(whole[: len(whole) // 2]), GREY)
+
+
+def test_no_other_program_is_started_for_a_file(monkeypatch):
+    """Pillow would run Ghostscript for PostScript that is called .jpg."""
+    with pytest.raises(ValueError, match="not an image in a format that is known"):
+        open_image(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n")
+
+
+def test_large_images_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(decode, "_LARGE", 100)
+    inside, most = [], []
+
+    original = decode._fit
+
+    def counted(image, how):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return original(image, how)
+
+    monkeypatch.setattr(decode, "_fit", counted)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda image: fit(image, GREY), [Image.new("L", (11, 10))] * 8))
+        assert max(most) == 1
+        list(pool.map(lambda image: fit(image, GREY), [Image.new("L", (10, 10))] * 8))
+        assert max(most) > 1

@@ -310,3 +310,15 @@ def test_two_processes_download_once(tmp_path, site):
     assert [child.wait() for child in children] == [0, 0, 0]
     assert len(site.seen) == 1
     assert visible(tmp_path) == ["x.zip"]
+
+
+def test_a_checksum_may_be_in_capitals_and_must_be_one(tmp_path, site):
+    site.files["/x.bin"] = CONTENT
+    fetch([site.url("/x.bin#sha256=" + hashlib.sha256(CONTENT).hexdigest().upper())], tmp_path)
+    with pytest.raises(LsganError, match="its #sha256=… must be 64 hexadecimal digits"):
+        fetch([site.url("/y.bin#sha256=123")], tmp_path)
+    assert len(site.seen) == 1
+
+
+def test_a_source_never_names_a_folder_above():
+    assert local_name("https://host/..") == "download"

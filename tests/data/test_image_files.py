@@ -109,7 +109,9 @@ def test_symbolic_links_are_followed_but_not_in_circles(pictures, tmp_path):
     (pictures / "a" / "up").symlink_to(pictures)
     (pictures / "gone.png").symlink_to(tmp_path / "nothing")
     with image_folder(pictures) as source:
-        assert list(read(source)) == [*NAMES[:-1], "z/linked.png", NAMES[-1]]
+        found = read(source)
+    assert sorted(found) == sorted([*NAMES, "gone.png", "z/linked.png"])
+    assert found["gone.png"][0].startswith("[Errno 2] No such file")  # it is named, not passed over
 
 
 def test_broken_files_tell_their_reason(tmp_path):
@@ -121,7 +123,7 @@ def test_broken_files_tell_their_reason(tmp_path):
     os.truncate(root / "cut.jpg", 1000)
     expected = {
         "cut.jpg": "image file is truncated",
-        "text.jpg": "not an image in a format that Pillow reads",
+        "text.jpg": "not an image in a format that is known",
         "zero.png": "the file is empty",
     }
     with image_folder(root) as source:
@@ -138,7 +140,7 @@ def test_huge_files_are_not_read(tmp_path, monkeypatch):
     (tmp_path / "r" / "x.png").write_bytes(b"x" * 1001)
     (tmp_path / "r" / "y.png").write_bytes(b"x" * 1000)
     refused = {"x.png": ("1,001 bytes are more than 1,000: refused as too large", None)}
-    allowed = {"y.png": ("not an image in a format that Pillow reads", None)}
+    allowed = {"y.png": ("not an image in a format that is known", None)}
     with image_folder(tmp_path / "r") as source:
         assert read(source) == refused | allowed
     with image_zip(zipped(tmp_path / "r", tmp_path / "r.zip")) as source:
@@ -203,4 +205,66 @@ def test_no_images(tmp_path):
         pytest.raises(LsganError, match=r"no images in .*r \(looked for .avif, .bmp, .gif"),
         image_folder(tmp_path / "r"),
     ):
+        pass
+
+
+def test_a_folder_that_cannot_be_listed_is_no_silence(tmp_path, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError), image_folder(tmp_path):
+        pass
+
+
+def test_what_is_hidden_in_one_kind_is_hidden_in_all(tmp_path):
+    root = tmp_path / "r"
+    for name in ("seen.png", ".trash/a.png", "b/.c.png", "__MACOSX/d.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(root / name)
+    for opened in (
+        image_folder(root),
+        image_zip(zipped(root, tmp_path / "r.zip")),
+        image_tar(tarred(root, tmp_path / "r.tar"), tmp_path),
+    ):
+        with opened as source:
+            assert list(read(source)) == ["seen.png"]
+
+
+def test_hard_links_in_a_tar(tmp_path):
+    (tmp_path / "r").mkdir()
+    Image.new("L", (4, 4), 9).save(tmp_path / "r" / "a.png")
+    (tmp_path / "r" / "b.png").hardlink_to(tmp_path / "r" / "a.png")
+    with image_tar(tarred(tmp_path / "r", tmp_path / "r.tar"), tmp_path) as source:
+        found = read(source)
+    assert list(found) == ["a.png", "b.png"]
+    assert found["a.png"] == found["b.png"]
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_damaged_compressed_tar_is_not_the_disks_fault(tmp_path, kind):
+    (tmp_path / "r").mkdir()
+    Image.effect_noise((64, 64), 50).save(tmp_path / "r" / "a.png")
+    path = tmp_path / f"r.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as tar:
+        tar.add(tmp_path / "r" / "a.png", "a.png")
+    content = bytearray(path.read_bytes())
+    content[-12] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(LsganError, match=r"is not a sound tar file \(.*\): get it again"), image_tar(path, tmp_path):
+        pass
+
+
+def test_an_encrypted_list_of_labels(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+        archive.writestr("labels.csv", b"a.png,1")
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # says that it is encrypted
+        start = content.index(
+            signature, content.index(b"labels.csv") - 50 if flags == 6 else content.index(b"PK\1\2") + 1
+        )
+        content[start + flags] |= 1
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(LsganError, match=r"x.zip is not a sound zip file \(.*encrypted"), image_zip(tmp_path / "x.zip"):
         pass

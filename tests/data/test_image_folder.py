@@ -69,3 +69,20 @@ def test_the_number_of_classes_may_be_given(tmp_path, pets):
     assert len(given(2).prepare(tmp_path).images) == 3
     with pytest.raises(LsganError, match=r"dataset.classes=7, but .*ヤギ has 2 classes"):
         given(7).prepare(tmp_path)
+    for classes in (0, -1):
+        with pytest.raises(ValueError, match=f"classes={classes} must be at least 1"):
+            given(classes)
+
+
+@pytest.mark.parametrize("name", ["../../x", "", ".hidden", "a b"])
+def test_a_name_stays_in_its_folder(tmp_path, name):
+    with pytest.raises(ValueError, match=r"name=.* names a folder: use letters, digits, '.', '_' and '-' only"):
+        ImageFolder(name=name, root=tmp_path, resolution=8)
+
+
+def test_a_place_that_cannot_be_asked_for(tmp_path):
+    place = folder(tmp_path / ("x" * 300))
+    with pytest.raises(LsganError, match=r"image_folder: .*xxx.* cannot be read \(File name too long\)"):
+        place.prepare(tmp_path)
+    with pytest.raises(LsganError, match=r"dataset.root=.*xxx.* cannot be read \(File name too long\)"):
+        _ = place.num_classes

@@ -99,7 +99,7 @@ def test_a_broken_value_is_skipped(tmp_path, make_lmdb, drawings):
     make_lmdb(tmp_path / NAME, {**drawings(5), "broken": b"RIFF nothing"})
     store = church().prepare(tmp_path)
     assert len(store.images) == 5
-    assert (store.folder / "skipped.txt").read_text() == "key broken: not an image in a format that Pillow reads\n"
+    assert (store.folder / "skipped.txt").read_text() == "key broken: not an image in a format that is known\n"
 
 
 def test_when_every_source_fails(tmp_path, site):

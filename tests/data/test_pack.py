@@ -272,8 +272,26 @@ def test_a_disk_that_is_known_to_be_too_small(tmp_path, monkeypatch):
         LsganError, match=r"are needed to pack 100 images: free .* more, or name another disk by data_dir"
     ):
         packed(Colours(100), tmp_path / "store")
-    assert visible(tmp_path) == []
+    assert not (tmp_path / "store").exists()
     packed(Colours(99), tmp_path / "store")
+
+
+def test_too_little_room_keeps_what_is_packed_already(tmp_path, noted_often, monkeypatch):
+    interrupted(Colours(300), tmp_path / "store", at=200)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6, 10))
+        with pytest.raises(LsganError, match="10 bytes free, but"):
+            packed(Colours(300), tmp_path / "store")
+    source = Colours(300)
+    packed(source, tmp_path / "store")
+    assert min(source.loaded) > 100
+
+
+def test_a_class_without_a_readable_image_is_named(tmp_path, caplog):
+    source = Colours(9, broken=[1, 4, 7], classes=["a", "b", "c"])
+    packed(source, tmp_path / "store")
+    assert "class 'b' has no image that can be read" in caplog.text
+    assert caplog.text.count("has no image") == 1
 
 
 def test_a_disk_that_takes_no_more_keeps_what_is_packed(tmp_path, noted_often):

@@ -1,5 +1,6 @@
 import json
 import os
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -24,8 +25,6 @@ class OneColour:
 
 @pytest.fixture
 def store(tmp_path):
-    from contextlib import nullcontext
-
     pack(lambda scratch: nullcontext(OneColour()), RECIPE, tmp_path / "store")
     return tmp_path / "store"
 
@@ -76,3 +75,32 @@ def test_differences_are_named(store):
     assert differences(made_by, wanted) == "resolution=8, not 16; crop=False, not True"
     del made_by["format_version"]
     assert differences(made_by, RECIPE.settings()) == "format_version=None, not 2"
+
+
+def test_labels_that_do_not_fit_are_refused(tmp_path):
+    source = OneColour()
+    source.classes = ["a"]
+    source.items = lambda: (Item(str(i), lambda: Image.new("RGB", (8, 8)), 0) for i in range(10))
+    pack(lambda scratch: nullcontext(source), RECIPE, tmp_path / "store")
+    path = tmp_path / "store" / "labels.npy"
+    assert open_store(tmp_path / "store").labels.tolist() == [0] * 10
+    np.save(path, np.zeros(9, np.int64))
+    with pytest.raises(
+        LsganError, match=r"labels.npy is damaged \(it holds int64\[9\], not int64\[10\]\): delete .*store"
+    ):
+        open_store(tmp_path / "store")
+    for size in (100, 0):
+        os.truncate(path, size)
+        with pytest.raises(LsganError, match=r"labels.npy is damaged \(.*\): delete .*store to pack again"):
+            open_store(tmp_path / "store")
+    path.unlink()
+    with pytest.raises(LsganError, match=r"labels.npy is damaged \(.*No such file"):
+        open_store(tmp_path / "store")
+
+
+@pytest.mark.parametrize("change", [{"shape": ["a", 2]}, {"shape": [10, 8, 8]}, {"recipe": None}])
+def test_a_description_that_says_nothing(store, change):
+    meta = json.loads((store / "store.json").read_text())
+    (store / "store.json").write_text(json.dumps({**meta, **change}))
+    with pytest.raises(LsganError, match=r"store is not a packed store \(.*\): delete it to pack again"):
+        open_store(store)
