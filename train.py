@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from lsgan import command, config
 from lsgan.errors import LsganError
+from lsgan.world import World
 
 CONF_DIR = Path(__file__).resolve().parent / "conf"
 
@@ -27,36 +28,48 @@ def main(cfg: DictConfig) -> None:
     from lsgan.tracking.console import ConsoleTracker, show_log_lines
     from lsgan.tracking.run_folder import RunFolder
     from lsgan.tracking.tracker import RunInfo, Trackers
+    from lsgan.training.distributed import joined, together
     from lsgan.training.loop import Problem, train
 
     show_log_lines()
+    world = World.from_environment()
     experiment = config.assemble(cfg)
-    settings, state = experiment.settings, experiment.state
-    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
+    settings, state, runtime = experiment.settings, experiment.state, experiment.runtime
+    batches = experiment.dataset.open(
+        settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb, world
+    )
     problem = Problem(
         experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches, experiment.conditional
     )
 
-    if settings.resume is None:
-        parent = settings.runs_dir / settings.study
-        folder = RunFolder.create(parent, experiment.run_name, unique=settings.run is None)
-    else:
-        folder = RunFolder(settings.resume)
-        state.load_latest(folder.checkpoints)
-        if state.step >= settings.steps:
-            raise LsganError(f"{folder.path} has finished its {settings.steps} steps: add steps=<more> to go further")
-    values = experiment.resolved(run=folder.path.name)
-    info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
-    folder.start(state.step, config.to_yaml(values))
-    log.info("run folder: %s", folder.path)
-    log.info("%s", describe(experiment.loss))
-    with Trackers(folder) as trackers:
-        trackers.add(experiment.service.start(info))
-        trackers.add(ConsoleTracker(settings.steps, state.step))
-        train(state, problem, experiment.schedule, experiment.runtime.torch_device, trackers, folder.checkpoints)
-    log.info("run folder:  %s", folder.path)
-    log.info("last sample: %s", folder.last_picture)
-    log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+    with joined(world, runtime.torch_device, runtime.rank_timeout_seconds):
+        if not world.is_main:
+            ranks = together(state, world, sync_batch_norm=runtime.sync_batch_norm)
+            train(state, problem, experiment.schedule, runtime.torch_device, Trackers(), None, ranks)
+            return
+        if settings.resume is None:
+            parent = settings.runs_dir / settings.study
+            folder = RunFolder.create(parent, experiment.run_name, unique=settings.run is None)
+        else:
+            folder = RunFolder(settings.resume)
+            state.load_latest(folder.checkpoints)
+            if state.step >= settings.steps:
+                raise LsganError(
+                    f"{folder.path} has finished its {settings.steps} steps: add steps=<more> to go further"
+                )
+        ranks = together(state, world, sync_batch_norm=runtime.sync_batch_norm)
+        values = experiment.resolved(run=folder.path.name)
+        info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
+        folder.start(state.step, config.to_yaml(values))
+        log.info("run folder: %s", folder.path)
+        log.info("%s", describe(experiment.loss))
+        with Trackers(folder) as trackers:
+            trackers.add(experiment.service.start(info))
+            trackers.add(ConsoleTracker(settings.steps, state.step))
+            train(state, problem, experiment.schedule, runtime.torch_device, trackers, folder.checkpoints, ranks)
+        log.info("run folder:  %s", folder.path)
+        log.info("last sample: %s", folder.last_picture)
+        log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
 
 
 if __name__ == "__main__":
