@@ -5,17 +5,18 @@ travel with them, the loss and whether somebody wants to stop, so that all ranks
 Batch norm exchanges its statistics besides (sync_batch_norm.py).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import BytesIO
-from itertools import count
 from threading import Event
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,7 +26,6 @@ from lsgan.training.steps import backward
 from lsgan.training.sync_batch_norm import synchronise_batch_norm
 from lsgan.world import ALONE, World
 
-_jobs = count()  # of a sweep: each has a group of its own
 _PREPARING = timedelta(days=7)  # how long ranks wait for one that still downloads or packs
 
 
@@ -158,11 +158,32 @@ def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterat
 
 def _join(world: World, device: torch.device, timeout: timedelta) -> None:
     everybody, _, _ = next(rendezvous("env://", world.rank, world.size, timeout=_PREPARING))
-    store = PrefixStore(f"job {next(_jobs)}", everybody)
-    if store.add("arrived", 1) == world.size:
-        store.set("complete", "")
-    store.wait(["complete"], _PREPARING)
+    store = PrefixStore(_meet(everybody, world), everybody)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size, timeout=timeout)
+
+
+def _meet(store: Store, world: World) -> str:
+    """Waits until all ranks are here, and returns a name for the meeting, the same on every rank.
+
+    torchrun keeps one store for all restarts, and what a dead rank left there must not be taken for a living one's.
+    Therefore each rank makes itself a new name, and only a list that holds it tells that this meeting is complete.
+    """
+    me = uuid4().hex
+    if world.is_main:
+        store.set("main", me)
+        names = [store.get(f"{me}/{rank}").decode() for rank in range(1, world.size)]  # each waits for the key
+        store.set(f"{me}/all", " ".join(names))
+        return me
+    while True:
+        main = store.get("main").decode()
+        store.set(f"{main}/{world.rank}", me)
+        try:
+            store.wait([f"{main}/all"], timedelta(seconds=1))
+        except dist.DistStoreError:  # a slow rank, or rank 0 is still an earlier one
+            continue
+        if me in store.get(f"{main}/all").decode():
+            return main
+        time.sleep(0.1)
