@@ -1,6 +1,8 @@
 """One rank of the trainings that tests/training/test_distributed.py compares: torchrun … ranks.py <folder>."""
 
+import copy
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +20,13 @@ from lsgan.losses import LeastSquares
 from lsgan.penalties import R1, LsganGP, NoPenalty, Penalty, WganGP
 from lsgan.training.distributed import joined, together
 from lsgan.training.ema import Ema
-from lsgan.training.loop import Problem, Schedule, train
+from lsgan.training.loop import Problem, Schedule, train, train_step
 from lsgan.training.state import TrainState
 from lsgan.world import World
 
 CPU = torch.device("cpu")
-RING, DIGITS = GaussianRing(name="ring"), Digits(name="digits", resolution=8, channels=1, flip=True)
-SMALL = {"shape": (1, 8, 8), "z_dim": 5, "width": 4}
+RING, DIGITS = GaussianRing(name="ring"), Digits(name="digits", resolution=16, channels=1, flip=True)
+SMALL = {"shape": (1, 16, 16), "z_dim": 5, "width": 4}
 
 
 class Case(NamedTuple):
@@ -91,7 +93,9 @@ def new_state(case: Case, seed: int) -> TrainState:
 
 
 def outcome(case: Case, world: World, folder: Path) -> dict:
-    """Five steps of a case: weights, what was logged, and the real samples and z that this rank saw."""
+    """Five steps of a case: weights, what was logged, the real samples and z that this rank saw; and then one more step
+    with a count of what it communicates.
+    """
     state = new_state(case, seed=world.rank)  # rank 0's weights are to replace the others'
     source = Doubles(case.dataset.open(folder / "data", 16, 3, 0, world), Normal(5))
     latents: list[torch.Tensor] = []
@@ -104,11 +108,14 @@ def outcome(case: Case, world: World, folder: Path) -> dict:
     source.seen.clear()
     train(state, problem, schedule, CPU, tracker, None, ranks)
     steps = schedule.steps * case.discriminator_steps
+    weights = {name: part.state_dict() for name, part in state._parts().items() if "optimizer" not in name}
+    found = {"weights": copy.deepcopy(weights), "real": source.seen[-steps:], "z": latents[-steps:]}
+    with torch.profiler.profile() as profile:
+        train_step(state, problem, schedule, CPU, ranks)
     return {
-        "weights": {name: part.state_dict() for name, part in state._parts().items() if "optimizer" not in name},
+        **found,
+        "communicated": Counter(event.name for event in profile.events() if event.name.startswith("gloo:")),
         "scalars": tracker.scalars,
-        "real": source.seen[-steps:],
-        "z": latents[-steps:],
     }
 
 

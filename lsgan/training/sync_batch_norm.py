@@ -42,28 +42,29 @@ class SyncBatchNorm(_BatchNorm):
         """[N, C, ...] -> the same shape."""
         if not self.training:
             return super().forward(input)
-        mean, var = self._statistics(input)
+        dims, per_channel = [0, *range(2, input.dim())], [1, -1] + [1] * (input.dim() - 2)
+        local_mean = input.mean(dims)
+        centred = input - local_mean.view(per_channel)
+        mean, var = self._statistics(local_mean, centred.square().mean(dims), input.numel() // input.shape[1])
         scale = torch.rsqrt(var + self.eps)
+        shift = local_mean - mean
         if self.affine:
             scale = scale * self.weight
-        shift = -mean * scale
+        shift = shift * scale
         if self.affine:
             shift = shift + self.bias
-        shape = [1, -1] + [1] * (input.dim() - 2)
-        return torch.addcmul(shift.view(shape), input, scale.view(shape))
+        return torch.addcmul(shift.view(per_channel), centred, scale.view(per_channel))
 
-    def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and biased variance of each channel over all ranks' samples, [C] each; updates the running ones."""
-        dims = [0, *range(2, input.dim())]
-        # One sum over ranks serves both. Moments are taken about the running mean, which is near the mean: about 0,
+    def _statistics(self, local_mean: Tensor, local_var: Tensor, num: int) -> tuple[Tensor, Tensor]:
+        """Mean and biased variance [C] over all ranks from those of `num` values here; updates the running ones."""
+        # One mean over ranks serves both. Moments are taken about the running mean, which is near the mean: about 0,
         # the difference of squares below would cancel digits where the mean is large.
         about = 0 if self.running_mean is None else self.running_mean.clone()
-        local_var, local_mean = torch.var_mean(input, dims, correction=0)
         local_mean = local_mean - about
         first, second = _mean_over_ranks(torch.stack([local_mean, local_var + local_mean.square()]))
         mean, var = first + about, second - first.square()
         if self.track_running_stats:
-            self._track(mean.detach(), var.detach(), input.numel() // input.shape[1] * dist.get_world_size())
+            self._track(mean.detach(), var.detach(), num * dist.get_world_size())
         return mean, var
 
     def _track(self, mean: Tensor, var: Tensor, num: int) -> None:

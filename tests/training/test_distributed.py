@@ -24,7 +24,10 @@ from lsgan.world import ALONE, World
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("batch_size=8", "architecture.width=4", "tracker=none", "runtime=cpu", "log_every=1", "sample_every=1000")
-TOLERANCE = {"rtol": 1e-12, "atol": 1e-14}  # of float64 numbers after five steps; about 1e-14 is what is reached
+TOLERANCE = {
+    "rtol": 1e-9,
+    "atol": 1e-11,
+}  # of float64 numbers after five steps; docs/distributed.md tells what is reached
 
 
 def torchrun(num, *arguments, options=()):
@@ -47,7 +50,10 @@ def results(tmp_path_factory):
     for size in (2, 4):
         subprocess.run(torchrun(size, ranks.__file__, folder), env=environment(), check=True, timeout=200)
     return {
-        name: {size: [torch.load(folder / f"{name} {r} of {size}.pt") for r in range(size)] for size in (1, 2, 4)}
+        name: {
+            size: [torch.load(folder / f"{name} {r} of {size}.pt", weights_only=False) for r in range(size)]
+            for size in (1, 2, 4)
+        }
         for name in ranks.CASES
     }
 
@@ -71,6 +77,12 @@ def test_images_and_noise_are_exact_slices_of_those_of_one_process(results, name
         whole = [torch.cat(parts) for parts in zip(*(rank[what] for rank in together), strict=True)]
         assert len(whole) >= 5
         assert_close(whole, alone[what], atol=0, rtol=0)
+
+
+def test_a_step_communicates_gradients_once_a_half_step_and_else_batch_norm_alone(results):
+    gradients, passes = 2, 2 * 2 + 2 * 3  # G has two batch norms, D one: real, fake, and fake again for G; and back
+    assert results["points, R1"][2][1]["communicated"] == {"gloo:all_reduce": gradients}
+    assert results["images"][4][1]["communicated"] == {"gloo:all_reduce": gradients + passes}
 
 
 def test_training_moves_the_weights_by_far_more_than_the_tolerance(results):
