@@ -6,6 +6,7 @@ Batch norm exchanges its statistics besides (sync_batch_norm.py).
 """
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -111,6 +112,8 @@ class _WithMessages(nn.Module):
 def _reducer(network: nn.Module, sync_batch_norm: bool) -> DistributedDataParallel:
     if sync_batch_norm:
         synchronise_batch_norm(network)
+    # Of a convolution with one channel there are several ways to write the strides; nothing is lost by it.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     return DistributedDataParallel(_WithMessages(network), gradient_as_bucket_view=True)
 
 
