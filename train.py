@@ -2,12 +2,17 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lsgan import command, config
+from lsgan.world import World
+
+if TYPE_CHECKING:
+    from lsgan.tracking.run_folder import RunFolder
 
 CONF_DIR = Path(__file__).resolve().parent / "conf"
 
@@ -24,39 +29,56 @@ def main(cfg: DictConfig) -> None:
     # torch is imported only now that the config is known to be sound
     from lsgan.losses import describe
     from lsgan.tracking.console import ConsoleTracker, show_log_lines
-    from lsgan.tracking.run_folder import RunFolder
     from lsgan.tracking.tracker import RunInfo, Trackers
+    from lsgan.training.distributed import joined, together
     from lsgan.training.loop import Problem, train
 
     show_log_lines()
+    world = World.from_environment()
     experiment = config.assemble(cfg)
-    settings, state = experiment.settings, experiment.state
-    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
+    settings, state, runtime = experiment.settings, experiment.state, experiment.runtime
+    batches = experiment.dataset.open(
+        settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb, world
+    )
     problem = Problem(
         experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches, experiment.conditional
     )
 
+    with joined(world, runtime.torch_device, runtime.rank_timeout_seconds):
+        folder = _folder(experiment) if world.is_main else None
+        if folder is not None:
+            state.load_latest(folder.checkpoints)
+        ranks = together(state, world, sync_batch_norm=runtime.sync_batch_norm)
+        if state.step >= settings.steps:
+            log.info("the run has finished its %d steps: add steps=<more> to go further", settings.steps)
+            return
+        if folder is None:
+            train(state, problem, experiment.schedule, runtime.torch_device, Trackers(), None, ranks)
+            return
+        values = experiment.resolved(run=folder.path.name)
+        info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
+        folder.start(state.step, config.to_yaml(values))
+        log.info("run folder: %s", folder.path)
+        log.info("%s", describe(experiment.loss))
+        with Trackers(folder) as trackers:
+            trackers.add(experiment.service.start(info))
+            trackers.add(ConsoleTracker(settings.steps, state.step))
+            train(state, problem, experiment.schedule, runtime.torch_device, trackers, folder.checkpoints, ranks)
+        log.info("run folder:  %s", folder.path)
+        log.info("last sample: %s", folder.last_picture)
+        log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+
+
+def _folder(experiment: config.Experiment) -> "RunFolder":
+    """The folder of the run, held by this process: the one to go on with, the one that is named, or a new one."""
+    from lsgan.tracking.run_folder import RunFolder
+
+    settings = experiment.settings
     if settings.resume is not None:
-        folder = RunFolder.open(settings.resume)
-    elif settings.run is not None:
-        folder = RunFolder.open(settings.runs_dir / settings.study / settings.run)
-    else:
-        folder = RunFolder.create(settings.runs_dir / settings.study, experiment.run_name)
-    if state.load_latest(folder.checkpoints) is not None and state.step >= settings.steps:
-        log.info("%s has finished its %d steps: add steps=<more> to go further", folder.path, settings.steps)
-        return
-    values = experiment.resolved(run=folder.path.name)
-    info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
-    folder.start(state.step, config.to_yaml(values))
-    log.info("run folder: %s", folder.path)
-    log.info("%s", describe(experiment.loss))
-    with Trackers(folder) as trackers:
-        trackers.add(experiment.service.start(info))
-        trackers.add(ConsoleTracker(settings.steps, state.step))
-        train(state, problem, experiment.schedule, experiment.runtime.torch_device, trackers, folder.checkpoints)
-    log.info("run folder:  %s", folder.path)
-    log.info("last sample: %s", folder.last_picture)
-    log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+        return RunFolder.open(settings.resume)
+    if settings.run is not None:
+        return RunFolder.open(settings.runs_dir / settings.study / settings.run)
+    return RunFolder.create(settings.runs_dir / settings.study, experiment.run_name)
 
 
 if __name__ == "__main__":

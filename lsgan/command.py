@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lsgan.config import all_keys
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.instantiate import did_you_mean
+from lsgan.world import World
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -97,4 +98,6 @@ def _known_keys(conf_dir: Path | None) -> list[str]:
 
 
 def _show(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
+    world = World.from_environment()
+    of_rank = "" if world.is_main else f" (rank {world.rank})"
+    print(f"error{of_rank}: {sentence}", file=sys.stderr)

@@ -5,6 +5,7 @@ Nothing here imports torch before the config is known to be sound.
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lsgan.errors import LsganError
 from lsgan.instantiate import did_you_mean, instantiate, takes, typed
+from lsgan.world import World
 
 if TYPE_CHECKING:
     from torch import nn
@@ -148,6 +150,7 @@ def check(cfg: DictConfig) -> Settings:
         value = getattr(settings, name)
         if value is not None and not (value >= least and math.isfinite(value)):
             raise LsganError(f"{name}={value} must be a number of at least {least}")
+    _check_ranks(settings, World.from_environment())
     for name in ("study", "run"):
         value = getattr(settings, name)
         if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
@@ -342,6 +345,18 @@ def _schedule(settings: Settings) -> "Schedule":
             f"best_metric={settings.best_metric} is no column of metrics.jsonl: choose one of {', '.join(COLUMNS)}"
         )
     return Schedule(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Schedule)})
+
+
+def _check_ranks(settings: Settings, world: World) -> None:
+    if world.size > 1 and settings.run is None and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0":
+        raise LsganError(
+            "run must be given with torchrun --max-restarts, so that a restart finds the run: add run=<name>"
+        )
+    if settings.batch_size % world.size:
+        raise LsganError(
+            f"batch_size={settings.batch_size} must be divisible by the {world.size} ranks, which share each batch: "
+            f"set batch_size={math.ceil(settings.batch_size / world.size) * world.size} or start another number of them"
+        )
 
 
 def _check_batch_norm(networks: Iterable["nn.Module"], batch_size: int) -> None:

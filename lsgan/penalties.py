@@ -1,11 +1,11 @@
 """Penalties on D's gradient, added to D's loss (which is a batch mean, so the weights are at mean scale).
 
-A penalty is called with the discriminator, real and fake samples [N, ...] and a CPU generator for its
-noise, and returns a scalar. D's outputs are summed before differentiating, so each sample gets its
+A penalty is called with the discriminator, real and fake samples [N, ...] and a source of noise for
+them, and returns a scalar. D's outputs are summed before differentiating, so each sample gets its
 own gradient; batch norm in D mixes the samples of a batch, and then "own" is an approximation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,21 +13,20 @@ import torch
 from torch import Tensor
 
 Discriminator = Callable[[Tensor], Tensor]
+Noise = Callable[[Sequence[int]], Tensor]  # a shape [N, ...] -> U[0, 1) of that shape, on the CPU
 
 
 class Penalty(Protocol):
     """What the training needs of a penalty."""
 
-    def __call__(
-        self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: torch.Generator
-    ) -> Tensor: ...
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class NoPenalty:
     """Zero."""
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         return real.new_zeros(())
 
 
@@ -40,7 +39,7 @@ class R1:
     def __post_init__(self) -> None:
         _check_not_negative("r1_gamma", self.r1_gamma)
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         return self.r1_gamma / 2 * _gradient(discriminator, real).square().sum(1).mean()
 
 
@@ -53,8 +52,8 @@ class WganGP:
     def __post_init__(self) -> None:
         _check_not_negative("weight", self.weight)
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
-        mix = _one_per_sample(real, generator)
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        mix = _one_per_sample(real, noise)
         return self.weight * _unit_slope(discriminator, torch.lerp(real, fake.detach(), mix))
 
 
@@ -81,15 +80,15 @@ class LsganGP:
         _check_not_negative("weight", self.weight)
         _check_not_negative("noise_scale", self.noise_scale)
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
-        noise = torch.rand(real.shape, generator=generator).to(real)
-        points = real + self.noise_scale * _one_per_sample(real, generator) * noise
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        direction = noise(real.shape).to(real)
+        points = real + self.noise_scale * _one_per_sample(real, noise) * direction
         return self.weight * _unit_slope(discriminator, points)
 
 
-def _one_per_sample(like: Tensor, generator: torch.Generator) -> Tensor:
+def _one_per_sample(like: Tensor, noise: Noise) -> Tensor:
     """U[0, 1) of shape [N, 1, ...]: one number for each sample of `like`."""
-    return torch.rand(len(like), *[1] * (like.dim() - 1), generator=generator).to(like)
+    return noise([len(like), *[1] * (like.dim() - 1)]).to(like)
 
 
 def _unit_slope(discriminator: Discriminator, points: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
-BOTTOM = {"errors", "files", "latents", "losses", "penalties", "streams"}
+BOTTOM = {"errors", "files", "latents", "losses", "penalties", "streams", "world"}
 MIDDLE = {"architectures", "data", "tracking"}
 TOP = {"command", "config", "instantiate", "prepare", "sample"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

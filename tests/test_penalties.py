@@ -3,12 +3,13 @@ import torch
 from torch.testing import assert_close
 
 from lsgan.penalties import R1, LsganGP, NoPenalty, WganGP
+from lsgan.streams import uniform
 
 REAL, FAKE = torch.randn(2, 6, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
 def noise():
-    return torch.Generator().manual_seed(1)
+    return uniform(torch.Generator().manual_seed(1))
 
 
 def linear(slope):

@@ -99,7 +99,7 @@ def test_resume_is_exact_and_every_row_is_there_once(train, tmp_path):
     assert_close(state(cut, 6), state(whole, 6), atol=0, rtol=0)
     assert without_speed(cut) == without_speed(whole)
     assert status(cut)["step"] == 6
-    assert f"{cut} has finished its 6 steps: add steps=<more> to go further" in train(f"resume={cut}").stdout
+    assert "the run has finished its 6 steps: add steps=<more> to go further" in train(f"resume={cut}").stdout
 
 
 def test_same_seed_same_numbers(train, tmp_path):
@@ -237,7 +237,7 @@ def test_a_named_run_goes_on_only_with_its_own_config(train, tmp_path):
     train(*SMALL, *OFF, "run=r")
     run = tmp_path / "runs" / "digits" / "r"
     before = (run / "metrics.jsonl").read_bytes()
-    assert "runs/digits/r has finished its 6 steps" in train(*SMALL, *OFF, "run=r").stdout
+    assert "the run has finished its 6 steps" in train(*SMALL, *OFF, "run=r").stdout
     result = train(*SMALL, *OFF, "run=r", "steps=8", "loss.a=-2", "seed=1", expect=1)
     assert result.stderr == (
         "error: run=r: runs/digits/r was begun with another config (loss.a=-2, not -1; seed=1, not 0): choose another "

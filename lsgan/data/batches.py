@@ -17,10 +17,10 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """An endless, repeatable sequence of real batches."""
+    """An endless, repeatable sequence of real batches, or of one rank's part of each."""
 
     def batch(self, index: int, device: torch.device) -> Batch:
-        """Batch `index` on `device`, batch_size samples."""
+        """Batch `index` on `device`, batch_size samples; divided by the number of ranks, if there are several."""
         ...
 
 

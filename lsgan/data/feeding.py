@@ -10,6 +10,7 @@ from torch import Tensor
 from lsgan.data.batches import Batch, Batches, BatchOrder
 from lsgan.data.store import Store
 from lsgan.streams import stream
+from lsgan.world import ALONE, World
 
 
 class StoreBatches:
@@ -22,20 +23,32 @@ class StoreBatches:
         flip: mirror every second image, left to right, on average.
         device_cache_gb: a store up to this size is copied to a GPU, as uint8. A larger one, and any on the CPU,
             is read through the operating system's page cache, which all runs share.
+        world: of ranks, each of which gets its part of every batch.
     """
 
     def __init__(
-        self, store: Store, batch_size: int, seed: int, *, flip: bool = False, device_cache_gb: float = 0
+        self,
+        store: Store,
+        batch_size: int,
+        seed: int,
+        *,
+        flip: bool = False,
+        device_cache_gb: float = 0,
+        world: World = ALONE,
     ) -> None:
         self._images, self._labels = store.images, store.labels
         self._order = BatchOrder(len(store.images), batch_size, seed)
         self._batch_size, self._seed, self._flip = batch_size, seed, flip
+        self._part = world.part(batch_size)
         self._cached = store.images.nbytes <= device_cache_gb * 1e9
         self._resident: Tensor | None = None
 
     def batch(self, index: int, device: torch.device) -> Batch:
-        """Images [batch_size, C, H, W] of batch `index`, float32 in [-1, 1], channels last in memory."""
-        indices = self._order.indices(index)
+        """Images [batch_size, C, H, W] of batch `index` (of several ranks, this one's part), float32 in [-1, 1].
+
+        They are channels last in memory.
+        """
+        indices = self._order.indices(index)[self._part]
         mirrored = self._mirrored(index)
         if self._cached and device.type != "cpu":
             pixels = self._on_device(device).index_select(0, indices.to(device))  # uint8 [N, H, W, C]
@@ -50,11 +63,11 @@ class StoreBatches:
         return Batch(pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels)
 
     def _mirrored(self, index: int) -> npt.NDArray[np.int64]:
-        """Which images of batch `index` are mirrored."""
+        """Which images of this rank's part of batch `index` are mirrored."""
         if not self._flip:
             return np.empty(0, np.int64)
         chance = torch.rand(self._batch_size, generator=stream(self._seed, "flip", index))
-        return np.flatnonzero(chance.numpy() < 0.5)
+        return np.flatnonzero(chance[self._part].numpy() < 0.5)
 
     def _on_device(self, device: torch.device) -> Tensor:
         if self._resident is None:

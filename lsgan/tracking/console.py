@@ -8,6 +8,7 @@ from rich import get_console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 
 from lsgan.tracking.tracker import Outcome, Record
+from lsgan.world import World
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,12 @@ class _ConsoleHandler(logging.Handler):
 
 
 def show_log_lines() -> None:
-    """Sends the package's log lines to the console; once a process, however often it is called."""
+    """Sends the package's log lines to the console, of ranks above 0 warnings only; once a process."""
     logger = logging.getLogger("lsgan")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     if not any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers):
-        handler = _ConsoleHandler(logging.INFO)
+        handler = _ConsoleHandler(logging.INFO if World.from_environment().is_main else logging.WARNING)
         logger.addHandler(handler)
 
 

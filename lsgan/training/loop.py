@@ -15,8 +15,9 @@ from lsgan.data.dataset import Dataset
 from lsgan.latents import Latent
 from lsgan.losses import Loss
 from lsgan.penalties import Penalty
-from lsgan.streams import stream
+from lsgan.streams import stream, uniform
 from lsgan.tracking.tracker import Record, Tracker
+from lsgan.training.distributed import Ranks
 from lsgan.training.interrupt import Stop, stop_after_step
 from lsgan.training.saver import Saver
 from lsgan.training.state import TrainState
@@ -50,22 +51,33 @@ class Problem(NamedTuple):
     conditional: bool = False  # the networks take labels
 
 
+ALONE = Ranks()
+
+
 def train(
-    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device, tracker: Tracker, checkpoints: Path
+    state: TrainState,
+    problem: Problem,
+    schedule: Schedule,
+    device: torch.device,
+    tracker: Tracker,
+    checkpoints: Path | None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
 
-    Ctrl-C or SIGTERM finishes the step, saves it and then raises KeyboardInterrupt or TerminatedError; a second one
-    ends the process at once. When a checkpoint cannot be written, training goes on and tries again.
+    Each rank of several has its part of every batch; rank 0 alone makes pictures and saves, the others have no
+    `checkpoints`. Ctrl-C or SIGTERM finishes the step (of several ranks, the next one), saves it and then raises
+    KeyboardInterrupt or TerminatedError; a second one ends the process at once. When a checkpoint cannot be written,
+    training goes on and tries again.
 
     Raises:
         LsganError: the last checkpoint could not be written.
         NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
     """
     with stop_after_step() as stop:
-        _train(state, problem, schedule, device, tracker, checkpoints, stop)
-    if stop.error is not None and state.step < schedule.steps:
-        raise stop.error
+        _train(state, problem, schedule, device, tracker, checkpoints, ranks, stop)
+    if state.step < schedule.steps:
+        raise stop.error or KeyboardInterrupt  # asked for here, or on another rank
 
 
 def _train(
@@ -74,39 +86,51 @@ def _train(
     schedule: Schedule,
     device: torch.device,
     tracker: Tracker,
-    checkpoints: Path,
+    checkpoints: Path | None,
+    ranks: Ranks,
     stop: Stop,
 ) -> None:
     shown = _shown(problem, schedule, device)
-    if state.step == 0:
+    is_main = ranks.world.is_main
+    if state.step == 0 and is_main:
         tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
-    saver = Saver(checkpoints, schedule.keep_checkpoints, schedule.best_metric, schedule.best_mode)
+    saver = None
+    if checkpoints is not None:
+        saver = Saver(checkpoints, schedule.keep_checkpoints, schedule.best_metric, schedule.best_mode)
     clock, images_timed, stopping = time.perf_counter(), 0, False
     while state.step < schedule.steps and not stopping:
         try:
-            seen, generator_loss = train_step(state, problem, schedule, device)
+            seen, generator_loss = train_step(state, problem, schedule, device, ranks)
         except NonFiniteLossError as error:
             raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
-        is_last, stopping = state.step == schedule.steps, stop.is_set()
-        saves = is_last or state.step % schedule.checkpoint_every == 0
+        is_last, stopping = state.step == schedule.steps, ranks.stopping(stop)
         scalars, pictures, histograms = {}, {}, {}
-        if is_last or state.step % schedule.log_every == 0 or (saves and schedule.best_metric is not None):
+        is_logged, is_shown, saves = (
+            is_last or state.step % every == 0
+            for every in (schedule.log_every, schedule.sample_every, schedule.checkpoint_every)
+        )
+        is_logged |= saves and schedule.best_metric is not None
+        if is_logged or is_shown:
+            seen, generator_loss = _of_all_ranks(seen, generator_loss, ranks)
+        if is_logged:
             scalars = _scalars(state, seen, generator_loss)
             now = time.perf_counter()
             scalars["images_per_second"] = images_timed / (now - clock)
             clock, images_timed = now, 0
-        if is_last or state.step % schedule.sample_every == 0:
+        if is_shown and is_main:
             pictures["samples"] = problem.dataset.picture(state.generator_ema.module(*shown))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
         if scalars or pictures or stopping:
             tracker.log(Record(state.step, scalars, pictures, histograms))
-        saver.after_step(state, scalars if saves else {}, due=saves or stopping)
-    saver.finish(state)
+        if saver is not None:
+            saver.after_step(state, scalars if saves else {}, due=saves or stopping)
+    if saver is not None:
+        saver.finish(state)
 
 
 def train_step(
-    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device
+    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device, ranks: Ranks = ALONE
 ) -> tuple[DiscriminatorStep, Tensor]:
     """`discriminator_steps` updates of D, one of G and of its average; returns the last D step and G's loss.
 
@@ -117,10 +141,11 @@ def train_step(
         index = state.step * schedule.discriminator_steps + i
         real, labels = problem.batches.batch(index, device)
         condition = (labels,) if problem.conditional and labels is not None else ()
-        z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index)).to(device)
+        z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index))
+        z = z[ranks.world.part(schedule.batch_size)].to(device)
         with torch.set_grad_enabled(i == schedule.discriminator_steps - 1):
             fake = state.generator(z, *condition)
-        noise = stream(schedule.seed, "penalty", index)
+        noise = uniform(stream(schedule.seed, "penalty", index), ranks.world)
         seen = discriminator_step(
             state.discriminator,
             state.discriminator_optimizer,
@@ -130,11 +155,21 @@ def train_step(
             fake,
             noise,
             condition,
+            ranks.discriminator_backward,
         )
-    generator_loss = generator_step(state.discriminator, state.generator_optimizer, problem.loss, fake, condition)
+    generator_loss = generator_step(
+        state.discriminator, state.generator_optimizer, problem.loss, fake, condition, ranks.generator_backward
+    )
     state.step += 1
     state.generator_ema.update(state.generator, schedule.batch_size, state.step * schedule.batch_size)
     return seen, generator_loss
+
+
+def _of_all_ranks(seen: DiscriminatorStep, generator_loss: Tensor, ranks: Ranks) -> tuple[DiscriminatorStep, Tensor]:
+    """The losses and logits of the global batch from those of each rank's part."""
+    losses = ranks.gather(torch.stack([seen.loss, seen.penalty, generator_loss])[None]).mean(0)
+    logits = (ranks.gather(seen.real_logits), ranks.gather(seen.fake_logits))
+    return DiscriminatorStep(losses[0], losses[1], *logits), losses[2]
 
 
 def _shown(problem: Problem, schedule: Schedule, device: torch.device) -> tuple[Tensor, ...]:

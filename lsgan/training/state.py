@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,17 @@ class TrainState:
             "discriminator_optimizer": self.discriminator_optimizer,
         }
 
+    def content(self) -> dict[str, Any]:
+        """What a checkpoint holds; `restore` takes it."""
+        content = {"format_version": FORMAT_VERSION, "step": self.step}
+        return content | {name: part.state_dict() for name, part in self._parts().items()}
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Becomes what `content` was made from. PyTorch's errors where it does not fit."""
+        for name, part in self._parts().items():
+            part.load_state_dict(content[name])
+        self.step = content["step"]
+
     def save(self, folder: Path, keep: int) -> Path:
         """Writes folder/step-NNNNNN.pt, whole or not at all, and deletes all but the `keep` newest.
 
@@ -54,12 +66,10 @@ class TrainState:
         """
         folder.mkdir(exist_ok=True)
         path = folder / f"step-{self.step:06d}.pt"
-        content = {"format_version": FORMAT_VERSION, "step": self.step}
-        content |= {name: part.state_dict() for name, part in self._parts().items()}
         unfinished = path.with_suffix(".part")
         try:
             with open(unfinished, "wb") as file:
-                torch.save(content, file)
+                torch.save(self.content(), file)
             sync(unfinished)
             write_atomically(checksum_path(path), f"{_sha256(unfinished)}  {path.name}\n")
             unfinished.replace(path)
@@ -104,11 +114,9 @@ class TrainState:
         """
         content = load_checkpoint(path)
         try:
-            for name, part in self._parts().items():
-                part.load_state_dict(content[name])
+            self.restore(content)
         except (RuntimeError, ValueError, KeyError) as error:
             raise LsganError(f"{path} does not fit the run's config: {' '.join(str(error).split())}") from error
-        self.step = content["step"]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 D's batch norm adds the fakes of G's step to its running statistics too; training never reads those.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from lsgan.errors import LsganError
 from lsgan.losses import Loss
-from lsgan.penalties import Penalty
+from lsgan.penalties import Noise, Penalty
 
 Condition = tuple[Tensor, ...]  # what networks take beside z or samples: nothing, or labels int64 [N]
+Backward = Callable[[Tensor], Tensor]  # computes the gradients of a batch's loss, and returns the loss
 
 
 class NonFiniteLossError(LsganError):
@@ -30,6 +31,12 @@ class DiscriminatorStep(NamedTuple):
     fake_logits: Tensor  # [N, 1]
 
 
+def backward(total: Tensor) -> Tensor:
+    """The gradients of a loss, by the process that has the whole batch; other ways are in distributed.py."""
+    total.backward()
+    return total.detach()
+
+
 def discriminator_step(
     discriminator: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -37,8 +44,9 @@ def discriminator_step(
     penalty: Penalty,
     real: Tensor,
     fake: Tensor,
-    noise: torch.Generator,
+    noise: Noise,
     condition: Condition = (),
+    backward: Backward = backward,
 ) -> DiscriminatorStep:
     """One update of D. Real and fake samples [N, ...] pass D as two batches (batch norm sees them apart).
 
@@ -56,15 +64,19 @@ def discriminator_step(
     adversarial = loss.discriminator(real_logits, fake_logits)
     regulariser = penalty(judge, real, fake, noise)
     total = adversarial + regulariser
-    _stop_unless_finite("discriminator", total)
     optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    _stop_unless_finite("discriminator", backward(total))
     optimizer.step()
     return DiscriminatorStep(adversarial.detach(), regulariser.detach(), real_logits.detach(), fake_logits.detach())
 
 
 def generator_step(
-    discriminator: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss, fake: Tensor, condition: Condition = ()
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Loss,
+    fake: Tensor,
+    condition: Condition = (),
+    backward: Backward = backward,
 ) -> Tensor:
     """One update of G, through the fakes [N, ...] that G made with a graph; returns G's loss, a scalar.
 
@@ -75,9 +87,8 @@ def generator_step(
     """
     with _frozen(discriminator):
         value = loss.generator(discriminator(fake, *condition))
-        _stop_unless_finite("generator", value)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        _stop_unless_finite("generator", backward(value))
     optimizer.step()
     return value.detach()
 

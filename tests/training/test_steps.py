@@ -7,10 +7,11 @@ from torch.testing import assert_close
 
 from lsgan.losses import LeastSquares
 from lsgan.penalties import R1, NoPenalty
+from lsgan.streams import uniform
 from lsgan.training.steps import NonFiniteLossError, discriminator_step, generator_step
 
 LOSS = LeastSquares(a=-1, b=1, c=0)
-NOISE = torch.Generator()
+NOISE = uniform(torch.Generator())
 
 
 class Toy:

@@ -1,0 +1,192 @@
+"""Several processes that train one model together: torchrun starts them, DistributedDataParallel averages gradients.
+
+A half step communicates once: the gradients of its network, averaged while the backward pass still runs. Two numbers
+travel with them, the loss and whether somebody wants to stop, so that all ranks decide alike without further words.
+Batch norm exchanges its statistics besides (sync_batch_norm.py).
+"""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import BytesIO
+from uuid import uuid4
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+from torch.nn.parallel import DistributedDataParallel
+
+from lsgan.errors import LsganError
+from lsgan.training.interrupt import Stop
+from lsgan.training.state import TrainState
+from lsgan.training.steps import backward
+from lsgan.training.sync_batch_norm import synchronise_batch_norm
+from lsgan.world import ALONE, World
+
+_PREPARING = timedelta(days=7)  # how long ranks wait for one that still downloads or packs
+
+
+class Ranks:
+    """What the loop needs of the ranks; this is one that trains alone."""
+
+    world = ALONE
+
+    def discriminator_backward(self, total: Tensor) -> Tensor:
+        """Computes D's gradients, those of the global batch; returns the loss of the global batch."""
+        return backward(total)
+
+    def generator_backward(self, total: Tensor) -> Tensor:
+        """The same for G."""
+        return backward(total)
+
+    def gather(self, values: Tensor) -> Tensor:
+        """[N / ranks, ...] of each rank -> [N, ...] in the order of the global batch, on every rank."""
+        return values
+
+    def stopping(self, stop: Stop) -> bool:
+        """Whether to stop after this step, the same answer on all ranks; to be called once a step."""
+        return stop.is_set()
+
+
+class Together(Ranks):
+    """This process as one of several, all of which make this object at the same time, with the same networks.
+
+    Rank 0's weights, averages, optimizers and step replace those of the others.
+
+    Args:
+        state: what is trained; its networks stay as they are, so checkpoints do not tell how many ranks wrote them.
+        world: of a group that has been joined.
+        sync_batch_norm: whether batch norm sees the global batch, or each rank's part alone.
+    """
+
+    def __init__(self, state: TrainState, world: World, *, sync_batch_norm: bool = True) -> None:
+        self.world = world
+        _copy_from_main(state, world)
+        self._asked = self._agreed = False
+        self._reducers = [_reducer(network, sync_batch_norm) for network in (state.discriminator, state.generator)]
+
+    def discriminator_backward(self, total: Tensor) -> Tensor:
+        return self._backward(self._reducers[0], total)
+
+    def generator_backward(self, total: Tensor) -> Tensor:
+        return self._backward(self._reducers[1], total)
+
+    def gather(self, values: Tensor) -> Tensor:
+        parts = [torch.empty_like(values) for _ in range(self.world.size)]
+        dist.all_gather(parts, values.contiguous())
+        return torch.cat(parts)
+
+    def stopping(self, stop: Stop) -> bool:
+        self._asked = stop.is_set()  # the next step tells the others, and then all of them stop
+        return self._agreed
+
+    def _backward(self, reducer: DistributedDataParallel, total: Tensor) -> Tensor:
+        messages = torch.stack([total.detach(), total.new_tensor(float(self._asked))])
+        reducer.module.messages.grad = None
+        reducer(total, messages).backward()
+        loss, asked = reducer.module.messages.grad
+        self._agreed = bool(asked > 0)
+        return loss
+
+
+class _WithMessages(nn.Module):
+    """A loss whose backward pass also averages numbers over the ranks, as the gradient of a parameter of value 0.
+
+    The network's forward pass is not in here: DistributedDataParallel only has to know that a backward pass comes, and
+    which parameters' gradients it brings. Nor are its buffers, which it would broadcast again and again.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.parameters_of_network = nn.ParameterList(network.parameters())
+        self.messages = nn.Parameter(next(network.parameters()).new_zeros(2))
+
+    def forward(self, total: Tensor, messages: Tensor) -> Tensor:
+        return total + (self.messages * messages).sum()
+
+
+def _reducer(network: nn.Module, sync_batch_norm: bool) -> DistributedDataParallel:
+    if sync_batch_norm:
+        synchronise_batch_norm(network)
+    # Of a convolution with one channel there are several ways to write the strides; nothing is lost by it.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+    return DistributedDataParallel(_WithMessages(network), gradient_as_bucket_view=True)
+
+
+def _copy_from_main(state: TrainState, world: World) -> None:
+    file = BytesIO()
+    if world.is_main:
+        torch.save(state.content(), file)
+    sent = [file.getvalue()]
+    dist.broadcast_object_list(sent)
+    if not world.is_main:
+        state.restore(torch.load(BytesIO(sent[0]), map_location="cpu", weights_only=True))
+
+
+def together(state: TrainState, world: World, *, sync_batch_norm: bool) -> Ranks:
+    """What the loop needs of the ranks of `world`; see `Together` if there are several."""
+    return Ranks() if world.size == 1 else Together(state, world, sync_batch_norm=sync_batch_norm)
+
+
+@contextmanager
+def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterator[None]:
+    """A group of all ranks of `world`, in the body; nothing where there is one rank only.
+
+    Every rank must have its data ready: the group waits for each as long as that takes, but in the body a rank that
+    others have waited for in vain for `timeout_seconds` is taken for dead.
+
+    Raises:
+        LsganError: another rank died or hangs.
+    """
+    if world.size == 1:
+        yield
+        return
+    _join(world, device, timedelta(seconds=timeout_seconds))
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise
+        raise LsganError(
+            f"rank {world.rank} of {world.size} has lost another rank, or waited {timeout_seconds:g} s for it in vain: "
+            "the first error of the job tells why; started again, the run goes on from its last checkpoint"
+        ) from error
+    finally:
+        dist.destroy_process_group()
+
+
+def _join(world: World, device: torch.device, timeout: timedelta) -> None:
+    everybody, _, _ = next(rendezvous("env://", world.rank, world.size, timeout=_PREPARING))
+    store = PrefixStore(_meet(everybody, world), everybody)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size, timeout=timeout)
+
+
+def _meet(store: Store, world: World) -> str:
+    """Waits until all ranks are here, and returns a name for the meeting, the same on every rank.
+
+    torchrun keeps one store for all restarts, and what a dead rank left there must not be taken for a living one's.
+    Therefore each rank makes itself a new name, and only a list that holds it tells that this meeting is complete.
+    """
+    me = uuid4().hex
+    if world.is_main:
+        store.set("main", me)
+        names = [store.get(f"{me}/{rank}").decode() for rank in range(1, world.size)]  # each waits for the key
+        store.set(f"{me}/all", " ".join(names))
+        return me
+    while True:
+        main = store.get("main").decode()
+        store.set(f"{main}/{world.rank}", me)
+        try:
+            store.wait([f"{main}/all"], timedelta(seconds=1))
+        except dist.DistStoreError:  # a slow rank, or rank 0 is still an earlier one
+            continue
+        if me in store.get(f"{main}/all").decode():
+            return main
+        time.sleep(0.1)

@@ -1,0 +1,95 @@
+"""Batch norm over the samples of all ranks, so that the trained weights do not depend on how many there are.
+
+PyTorch's own SyncBatchNorm works on GPUs only and has no second derivative, which the gradient penalties need.
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def synchronise_batch_norm(network: nn.Module) -> None:
+    """Puts a `SyncBatchNorm` with the same parameters and buffers in the place of every batch norm below `network`."""
+    for name, child in network.named_children():
+        if isinstance(child, _BatchNorm):
+            setattr(network, name, SyncBatchNorm(child))
+        else:
+            synchronise_batch_norm(child)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Like the batch norm that it replaces, but in training its statistics are those of the global batch.
+
+    It exchanges 2·channels numbers in each forward pass and as many in each backward pass, and can be differentiated
+    any number of times. Every rank must hold equally many samples.
+    """
+
+    def __init__(self, replaced: _BatchNorm) -> None:
+        super().__init__(
+            replaced.num_features, replaced.eps, replaced.momentum, affine=False, track_running_stats=False
+        )
+        self.affine, self.track_running_stats = replaced.affine, replaced.track_running_stats
+        self._parameters, self._buffers = replaced._parameters, replaced._buffers
+        self.train(replaced.training)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass  # [N, C, ...] with any number of further dimensions
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[N, C, ...] -> the same shape."""
+        if not self.training:
+            return super().forward(input)
+        dims, per_channel = [0, *range(2, input.dim())], [1, -1] + [1] * (input.dim() - 2)
+        local_mean = input.mean(dims)
+        centred = input - local_mean.view(per_channel)
+        mean, var = self._statistics(local_mean, centred.square().mean(dims), input.numel() // input.shape[1])
+        scale = torch.rsqrt(var + self.eps)
+        shift = local_mean - mean
+        if self.affine:
+            scale = scale * self.weight
+        shift = shift * scale
+        if self.affine:
+            shift = shift + self.bias
+        return torch.addcmul(shift.view(per_channel), centred, scale.view(per_channel))
+
+    def _statistics(self, local_mean: Tensor, local_var: Tensor, num: int) -> tuple[Tensor, Tensor]:
+        """Mean and biased variance [C] over all ranks from those of `num` values here; updates the running ones."""
+        # One mean over ranks serves both. Moments are taken about the running mean, which is near the mean: about 0,
+        # the difference of squares below would cancel digits where the mean is large.
+        about = 0 if self.running_mean is None else self.running_mean.clone()
+        local_mean = local_mean - about
+        first, second = _mean_over_ranks(torch.stack([local_mean, local_var + local_mean.square()]))
+        mean, var = first + about, second - first.square()
+        if self.track_running_stats:
+            self._track(mean.detach(), var.detach(), num * dist.get_world_size())
+        return mean, var
+
+    def _track(self, mean: Tensor, var: Tensor, num: int) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(var * (num / (num - 1)), share)  # unbiased, as in PyTorch
+
+
+class _MeanOverRanks(torch.autograd.Function):
+    """Its gradient is the mean over ranks of the gradients, so it is its own derivative of every order."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total / dist.get_world_size()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _mean_over_ranks(gradients[0])
+
+
+def _mean_over_ranks(values: Tensor) -> Tensor:
+    return _MeanOverRanks.apply(values)

@@ -1,0 +1,313 @@
+"""Several gloo processes against one, as torchrun starts them. What each of them computes is in tests/ranks.py."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ranks
+import torch
+import yaml
+from torch import nn
+from torch.testing import assert_close
+
+from lsgan import config
+from lsgan.errors import LsganError
+from lsgan.streams import stream, uniform
+from lsgan.training.sync_batch_norm import SyncBatchNorm, synchronise_batch_norm
+from lsgan.world import ALONE, World
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("batch_size=8", "architecture.width=4", "tracker=none", "runtime=cpu", "log_every=1", "sample_every=1000")
+TOLERANCE = {
+    "rtol": 1e-9,
+    "atol": 1e-11,
+}  # of float64 numbers after five steps; docs/distributed.md tells what is reached
+
+
+def torchrun(num, *arguments, options=()):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num}"]
+    return [*launcher, *options, *map(str, arguments)]
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+# The same numbers
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """`results[case][size][rank]`: what each rank of 1, 2 and 4 saw and computed."""
+    folder = tmp_path_factory.mktemp("ranks")
+    ranks.main(folder)
+    for size in (2, 4):
+        subprocess.run(torchrun(size, ranks.__file__, folder), env=environment(), check=True, timeout=200)
+    return {
+        name: {
+            size: [torch.load(folder / f"{name} {r} of {size}.pt", weights_only=False) for r in range(size)]
+            for size in (1, 2, 4)
+        }
+        for name in ranks.CASES
+    }
+
+
+@pytest.mark.parametrize("name", ranks.CASES)
+@pytest.mark.parametrize("size", [2, 4])
+def test_weights_and_logged_numbers_are_those_of_one_process(results, name, size):
+    (alone,), together = results[name][1], results[name][size]
+    assert_close(together[0]["weights"], alone["weights"], **TOLERANCE)
+    assert_close(together[0]["scalars"], alone["scalars"], **TOLERANCE)
+    for rank in together[1:]:
+        assert_close(rank["weights"], together[0]["weights"], atol=0, rtol=0)
+        assert rank["scalars"].keys() == alone["scalars"].keys()
+
+
+@pytest.mark.parametrize("name", ranks.CASES)
+@pytest.mark.parametrize("size", [2, 4])
+def test_images_and_noise_are_exact_slices_of_those_of_one_process(results, name, size):
+    (alone,), together = results[name][1], results[name][size]
+    for what in ("real", "z"):
+        whole = [torch.cat(parts) for parts in zip(*(rank[what] for rank in together), strict=True)]
+        assert len(whole) >= 5
+        assert_close(whole, alone[what], atol=0, rtol=0)
+
+
+def test_a_step_communicates_gradients_once_a_half_step_and_else_batch_norm_alone(results):
+    gradients, passes = 2, 2 * 2 + 2 * 3  # G has two batch norms, D one: real, fake, and fake again for G; and back
+    assert results["points, R1"][2][1]["communicated"] == {"gloo:all_reduce": gradients}
+    assert results["images"][4][1]["communicated"] == {"gloo:all_reduce": gradients + passes}
+
+
+def test_training_moves_the_weights_by_far_more_than_the_tolerance(results):
+    for name, case in ranks.CASES.items():
+        before = ranks.new_state(case, seed=0).discriminator.state_dict()
+        after = results[name][1][0]["weights"]["discriminator"]
+        assert max((after[key] - before[key]).abs().max() for key in before if "num" not in key) > 1e-3
+
+
+def test_the_noise_of_a_penalty_is_cut_like_the_batch():
+    whole = uniform(stream(0, "penalty"))([8, 3])
+    parts = [uniform(stream(0, "penalty"), World(rank, 4))([2, 3]) for rank in range(4)]
+    assert torch.equal(torch.cat(parts), whole)
+    assert torch.equal(whole, torch.rand(8, 3, generator=stream(0, "penalty")))
+
+
+# Batch norm
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_synchronous_batch_norm_of_one_rank_is_batch_norm(momentum, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: None)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
+    torch.manual_seed(0)
+    usual, other = (nn.Sequential(nn.Sequential(nn.BatchNorm2d(3, momentum=momentum))).double() for _ in range(2))
+    nn.init.uniform_(usual[0][0].weight)
+    other.load_state_dict(usual.state_dict())
+    parameters = list(other.parameters())
+    synchronise_batch_norm(other)
+    assert isinstance(other[0][0], SyncBatchNorm)
+    assert all(a is b for a, b in zip(other.parameters(), parameters, strict=True))
+    for shift in (0, 100, 100):
+        images = shift + torch.randn(4, 3, 5, 5, dtype=torch.float64)
+        x, y = images.clone().requires_grad_(), images.clone().requires_grad_()
+        outputs = usual(x), other(y)
+        gradients = [
+            torch.autograd.grad(out.pow(3).sum(), into, create_graph=True)[0]
+            for out, into in zip(outputs, (x, y), strict=True)
+        ]
+        second = [torch.autograd.grad(g.pow(2).sum(), into)[0] for g, into in zip(gradients, (x, y), strict=True)]
+        for a, b in (outputs, gradients, second):
+            assert_close(a, b, rtol=1e-9, atol=1e-9)
+    assert_close(other.state_dict(), usual.state_dict())
+    assert_close(other.eval()(images), usual.eval()(images))
+
+
+# `torchrun train.py`
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts `torchrun train.py …` in an empty folder; what is left of it dies with the test."""
+    started = []
+
+    def start_training(num, *overrides, options=()):
+        command = torchrun(num, ROOT / "train.py", *overrides, options=options)
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, cwd=tmp_path, env=environment(), **output))
+        return started[-1]
+
+    yield start_training
+    for process in started:
+        if process.poll() is None:
+            for pid in workers(process):
+                os.kill(pid, signal.SIGKILL)
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def run(start):
+    def run_training(num, *overrides, expect=0, options=()):
+        process = start(num, *overrides, options=options)
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == expect, output + errors
+        return output, errors
+
+    return run_training
+
+
+def workers(process):
+    """Process numbers of the ranks that a torchrun started, rank 0 first."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            rank = re.search(rb"\0RANK=(\d+)\0", (path / "environ").read_bytes())
+        except OSError:  # it has just ended
+            continue
+        if parent == process.pid and rank:
+            found[int(rank[1])] = int(path.name)
+    return [found[rank] for rank in sorted(found)]
+
+
+def rows(folder):
+    path = folder / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_for_steps(process, folder, num):
+    for _ in range(600):
+        if (found := rows(folder)) and found[-1]["step"] >= num:
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    pytest.fail(f"no step {num} within a minute")
+
+
+def status(folder):
+    return json.loads((folder / "status.json").read_text())
+
+
+def test_one_run_folder_the_same_numbers_and_a_resume_with_another_number_of_ranks(run, train, tmp_path):
+    (output, _), study = run(2, *SMALL, "run=r", "steps=3"), tmp_path / "runs" / "digits"
+    assert output.count("run folder: ") == 2  # at the beginning and the end: rank 0 alone speaks
+    assert [path.name for path in study.iterdir()] == ["r"]
+    assert [path.name for path in (study / "r" / "checkpoints").glob("*.pt")] == ["step-000003.pt"]
+    train("resume=runs/digits/r", "steps=5")  # alone
+    run(4, "resume=runs/digits/r", "steps=6")
+    assert [row["step"] for row in rows(study / "r")] == [1, 2, 3, 4, 5, 6]
+    assert status(study / "r") == {"status": "finished", "step": 6, "reason": None}
+    train(*SMALL, "run=alone", "steps=6")
+    for row, alone in zip(rows(study / "r"), rows(study / "alone"), strict=True):
+        assert {**row, "images_per_second": 0} == pytest.approx({**alone, "images_per_second": 0}, rel=1e-3, abs=1e-4)
+    ours, alones = (torch.load(study / name / "checkpoints" / "step-000006.pt") for name in ("r", "alone"))
+    for part in ("generator", "discriminator", "generator_ema"):
+        assert list(ours[part]) == list(alones[part])
+
+
+def test_a_killed_rank_ends_the_job_within_a_minute(start, tmp_path):
+    process, folder = start(2, *SMALL, "run=r", "steps=1000000"), tmp_path / "runs" / "digits" / "r"
+    wait_for_steps(process, folder, 3)
+    os.kill(workers(process)[1], signal.SIGKILL)
+    killed = time.monotonic()
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - killed < 60
+    assert process.returncode == 1
+    assert "error: rank 0 of 2 has lost another rank" in errors or "Signal 9 (SIGKILL)" in errors
+    assert "exitcode  : -9" in errors
+
+
+def test_a_rank_that_does_not_answer_ends_the_job(start, tmp_path):
+    process = start(2, *SMALL, "run=r", "steps=1000000", "runtime.rank_timeout_seconds=5")
+    folder = tmp_path / "runs" / "digits" / "r"
+    wait_for_steps(process, folder, 3)
+    stopped = workers(process)[1]
+    os.kill(stopped, signal.SIGSTOP)
+    for _ in range(300):
+        if status(folder)["status"] != "running":
+            break
+        time.sleep(0.1)
+    os.kill(stopped, signal.SIGKILL)  # else torchrun takes half a minute to see that it does not end
+    _, errors = process.communicate(timeout=60)
+    assert status(folder)["status"] == "failed"
+    assert "error: rank 0 of 2 has lost another rank, or waited 5 s for it in vain: " in errors
+
+
+def test_an_elastic_restart_goes_on_from_the_last_checkpoint(run, start, tmp_path):
+    folder = tmp_path / "runs" / "digits" / "r"
+    run(2, *SMALL, "run=r", "steps=1")
+    again = (*SMALL, "run=r", "steps=1000000", "checkpoint_every=5")
+    process = start(2, *again, options=("--max-restarts=1",))
+    wait_for_steps(process, folder, 6)
+    first = workers(process)
+    os.kill(first[0], signal.SIGKILL)
+    for _ in range(600):
+        if set(workers(process)).isdisjoint(first) and len(workers(process)) == 2:
+            break
+        time.sleep(0.1)
+    reached = rows(folder)[-1]["step"]
+    wait_for_steps(process, folder, reached + 3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert [row["step"] for row in rows(folder)] == list(range(1, len(rows(folder)) + 1))  # none lost, none twice
+
+
+def test_ctrl_c_stops_all_ranks_after_the_same_step(start, tmp_path):
+    process, folder = start(2, *SMALL, "run=r", "steps=1000000"), tmp_path / "runs" / "digits" / "r"
+    wait_for_steps(process, folder, 3)
+    process.send_signal(signal.SIGINT)  # torchrun passes it on
+    process.communicate(timeout=60)
+    assert status(folder)["status"] == "interrupted"
+    (checkpoint,) = (folder / "checkpoints").glob("*.pt")
+    assert torch.load(checkpoint)["step"] == status(folder)["step"] == rows(folder)[-1]["step"]
+
+
+def test_a_loss_that_is_not_finite_stops_all_ranks(run, tmp_path):
+    started = time.monotonic()
+    _, errors = run(2, *SMALL, "run=r", "steps=500", "optimizer.lr=1.0e+20", expect=1)
+    assert time.monotonic() - started < 60
+    assert re.search(r"^error: step \d+: the (discriminator|generator)'s loss is (nan|inf|-inf); ", errors, re.M)
+    assert "lost another rank" not in errors
+    assert status(tmp_path / "runs" / "digits" / "r")["status"] == "failed"
+
+
+# Settings
+
+
+def test_a_batch_must_be_divisible_by_the_ranks(composed, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    expected = "batch_size=32 must be divisible by the 3 ranks, which share each batch: set batch_size=33 or "
+    with pytest.raises(LsganError, match=expected):
+        config.check(composed())
+    assert config.check(composed("batch_size=33")).batch_size == 33
+
+
+def test_restarts_need_the_name_of_the_run(composed, monkeypatch):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LsganError, match=r"run must be given with torchrun --max-restarts, .*: add run=<name>"):
+        config.check(composed())
+    config.check(composed("run=r"))
+
+
+def test_where_nobody_tells_there_is_one_process(monkeypatch):
+    assert World.from_environment() == ALONE
+    monkeypatch.setenv("RANK", "5")
+    assert World.from_environment() == ALONE
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert World.from_environment() == World(5, 8, 1)
+    assert [World(rank, 4).part(12) for rank in range(4)] == [slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)]
+
+
+def test_a_resolved_config_names_what_concerns_ranks(composed):
+    runtime = yaml.safe_load(config.to_yaml(config.check(composed()).runtime))
+    assert (runtime["sync_batch_norm"], runtime["rank_timeout_seconds"]) == (True, 45)
