@@ -1,10 +1,12 @@
 """Weights & Biases: a view of the run that may die without harm."""
 
 import logging
+import math
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -25,16 +27,29 @@ class WeightsAndBiases:
         entity: the user or team; W&B's default if None.
         mode: auto (online with a key, else offline; the environment variable WANDB_MODE goes before),
             online (the same, with a warning where there is no key), offline or disabled.
+        init_timeout: seconds that the start may wait for the server before the run is tracked offline.
+        finish_timeout: seconds that the end may wait for uploads; what is left goes up with `wandb sync`.
 
     Raises:
-        ValueError: another mode.
+        ValueError: another mode, or a time that is not above 0.
     """
 
-    def __init__(self, project: str, entity: str | None = None, mode: str = "auto") -> None:
+    def __init__(
+        self,
+        project: str,
+        entity: str | None = None,
+        mode: str = "auto",
+        init_timeout: float = 30,
+        finish_timeout: float = 120,
+    ) -> None:
         modes = ("auto", "online", "offline", "disabled")
         if mode not in modes:
             raise ValueError(f"mode={mode} must be one of {', '.join(modes)}")
+        for name, seconds in (("init_timeout", init_timeout), ("finish_timeout", finish_timeout)):
+            if not (seconds > 0 and math.isfinite(seconds)):
+                raise ValueError(f"{name}={seconds:g} must be a number of seconds above 0")
         self._project, self._entity, self._mode = project, entity, mode
+        self._init_timeout, self._finish_timeout = init_timeout, finish_timeout
 
     def start(self, info: RunInfo) -> Tracker:
         """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
@@ -63,8 +78,9 @@ class WeightsAndBiases:
             config=info.config,
             resume="allow",
             settings=wandb.Settings(
-                init_timeout=30,
-                finish_timeout=120,  # W&B's own default waits for ever
+                init_timeout=self._init_timeout,
+                finish_timeout=self._finish_timeout,  # W&B's own default waits for ever
+                finish_timeout_raises=True,
                 x_transaction_log_flush_interval=2,
                 console="off",
                 silent=True,
@@ -88,6 +104,9 @@ class _WandbRun:
                 content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
             if content:
                 self._run.log(content, step=record.step)
+            if record.warning is not None:
+                self._run.alert(title="Collapse", text=f"step {record.step}: {record.warning}", level="WARN")
+                self._run.summary["warning"] = record.warning
         except Exception as error:
             log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
             self._run = None
@@ -102,7 +121,7 @@ class _WandbRun:
             self._run.finish(exit_code=0 if outcome.status == "finished" else 1)
             log.info("W&B: %s", _where_to_look(self._run))
         except Exception as error:
-            log.warning("W&B did not close (%s): the run folder has everything", _one_line(error))
+            log.warning("W&B did not get everything (%s); upload with %s", _one_line(error), _sync(self._run))
 
 
 def _run_id(info: RunInfo) -> str:
@@ -119,7 +138,7 @@ def _mode_by_key(wanted: str) -> str:
     if wanted == "auto" and os.environ.get("WANDB_MODE") in ("offline", "disabled"):
         return os.environ["WANDB_MODE"]
     try:
-        if wandb.login(prompt=False):
+        if wandb.login(prompt=False, verify=False):  # init asks the server, within its own timeout
             return "online"
         if wanted == "online":
             log.warning("tracker.mode=online, but there is no W&B key: set WANDB_API_KEY or run `wandb login`")
@@ -133,9 +152,13 @@ def _where_to_look(run: wandb.Run) -> str:
         return "disabled"
     if not run.offline:
         return str(run.url)
+    return f"offline; look with `wandb leet {Path(run.dir).parents[1]}`, upload with {_sync(run)}"
+
+
+def _sync(run: wandb.Run) -> str:
     folder = Path(run.dir).parents[1]
-    return f"offline; look with `wandb leet {folder}`, upload with `wandb sync {folder}/offline-run-*`"
+    return f"`wandb sync {folder}/offline-run-*`" if run.offline else f"`wandb sync --no-skip-online {folder}/run-*`"
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shorten(str(error), 300) or type(error).__name__  # W&B may quote a whole web page

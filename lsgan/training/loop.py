@@ -9,18 +9,26 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.dataset import Dataset
+from lsgan.errors import CollapsedError
 from lsgan.latents import Latent
 from lsgan.losses import Loss
 from lsgan.penalties import Penalty
 from lsgan.streams import stream
 from lsgan.tracking.tracker import Record, Tracker
+from lsgan.training.collapse import CollapseWatch, diversity
 from lsgan.training.interrupt import stop_after_step
 from lsgan.training.state import TrainState
-from lsgan.training.steps import DiscriminatorStep, NonFiniteLossError, discriminator_step, generator_step
+from lsgan.training.steps import (
+    DiscriminatorStep,
+    NonFiniteLossError,
+    discriminator_step,
+    generator_step,
+    gradient_norm,
+)
 
 
 @dataclass(frozen=True)
@@ -49,17 +57,28 @@ class Problem(NamedTuple):
 
 
 def train(
-    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device, tracker: Tracker, checkpoints: Path
+    state: TrainState,
+    problem: Problem,
+    schedule: Schedule,
+    device: torch.device,
+    tracker: Tracker,
+    checkpoints: Path,
+    watch: CollapseWatch | None = None,
 ) -> None:
     """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
+
+    `watch` has seen the rows of the steps before; None watches for nothing.
 
     Ctrl-C finishes the step, saves it and then raises KeyboardInterrupt; a second one interrupts at once.
 
     Raises:
-        NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
+        NonFiniteLossError: a loss or a gradient became NaN or infinite; the last checkpoint stays.
+        CollapsedError: the watch raised its alarm and stops the run; the step is saved.
     """
+    if watch is not None and watch.stops and watch.alarm is not None:
+        raise CollapsedError(f"the run has collapsed ({watch.alarm}): add on_collapse=warn to go on all the same")
     with stop_after_step() as stop:
-        _train(state, problem, schedule, device, tracker, checkpoints, stop)
+        _train(state, problem, schedule, device, tracker, checkpoints, watch, stop)
     if state.step < schedule.steps:
         raise KeyboardInterrupt
 
@@ -71,6 +90,7 @@ def _train(
     device: torch.device,
     tracker: Tracker,
     checkpoints: Path,
+    watch: CollapseWatch | None,
     stop: Event,
 ) -> None:
     shown = _shown(problem, schedule, device)
@@ -84,19 +104,23 @@ def _train(
             raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
         is_last, stopping = state.step == schedule.steps, stop.is_set()
-        scalars, pictures, histograms = {}, {}, {}
+        scalars, pictures, histograms, alarm = {}, {}, {}, None
         if is_last or state.step % schedule.log_every == 0:
             scalars = _scalars(state, seen, generator_loss)
             now = time.perf_counter()
             scalars["images_per_second"] = images_timed / (now - clock)
             clock, images_timed = now, 0
+            alarm = watch.see({"step": state.step, **scalars}) if watch is not None else None
         if is_last or state.step % schedule.sample_every == 0:
             pictures["samples"] = problem.dataset.picture(state.generator_ema.module(*shown))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
         if scalars or pictures or stopping:
-            tracker.log(Record(state.step, scalars, pictures, histograms))
-        if is_last or stopping or state.step % schedule.checkpoint_every == 0:
+            tracker.log(Record(state.step, scalars, pictures, histograms, alarm))
+        collapsed = alarm is not None and watch is not None and watch.stops
+        if is_last or stopping or collapsed or state.step % schedule.checkpoint_every == 0:
             state.save(checkpoints, schedule.keep_checkpoints)
+        if collapsed:
+            raise CollapsedError(f"step {state.step}: {alarm}")
 
 
 def train_step(
@@ -148,15 +172,12 @@ def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor)
         "logits/real_std": seen.real_logits.std(correction=0),
         "logits/fake_mean": seen.fake_logits.mean(),
         "logits/fake_std": seen.fake_logits.std(correction=0),
-        "gradient_norm/discriminator": _gradient_norm(state.discriminator),
-        "gradient_norm/generator": _gradient_norm(state.generator),
+        "gradient_norm/discriminator": gradient_norm(state.discriminator.parameters()),
+        "gradient_norm/generator": gradient_norm(state.generator.parameters()),
+        "diversity/real": diversity(seen.real),
+        "diversity/fake": diversity(seen.fake),
     }
     return {name: value.item() for name, value in values.items()}
-
-
-def _gradient_norm(module: nn.Module) -> Tensor:
-    """2-norm of the gradients that the last update used; they stay until the next one."""
-    return torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
 
 
 def _real_samples(problem: Problem, device: torch.device) -> Tensor:
