@@ -39,7 +39,7 @@ _D_WINS = ("optimizer.discriminator.lr=1.0e-3", "optimizer.generator.lr=1.0e-6")
 _ONE_SAMPLE = ("optimizer.generator.lr=0.05",)
 _RING = ("dataset=gaussian_ring", "steps=3000")
 CASES = {
-    "digits": Case(("steps=2000",), False),
+    "digits": Case(("steps=1500",), False),
     "digits-whole": Case((), False),
     "digits-b1c1a0": Case(("loss=lsgan_b1c1a0", "steps=1500"), False),
     "digits-nsgan": Case(("loss=nsgan", "steps=1500"), False),

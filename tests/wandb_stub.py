@@ -1,4 +1,4 @@
-"""A W&B server on loopback: as much of it as a run with pictures and `wandb sync` need, and it misbehaves on request."""
+"""A W&B server on loopback: what a run with pictures and `wandb sync` need of it. It misbehaves on request."""
 
 import json
 import threading

@@ -59,6 +59,7 @@ class WeightsAndBiases:
         except Exception as error:  # W&B raises many kinds; none may stop a training
             log.warning("W&B did not start %s (%s): this run is tracked offline", mode, _one_line(error))
             try:
+                wandb.teardown()  # its process still holds the id of the run that failed
                 run = self._init(info, "offline")
             except Exception as second_error:
                 log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(second_error))
