@@ -161,9 +161,12 @@ def check(cfg: DictConfig) -> Settings:
         raise LsganError(f"collapse_diversity={settings.collapse_diversity} must be a share of at most 1")
     if settings.on_collapse not in ("warn", "stop"):
         raise LsganError(f"on_collapse={settings.on_collapse} must be warn or stop")
-    for name in ("study", "run"):
-        value = getattr(settings, name)
-        if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
+    for name, value in (
+        ("study", settings.study),
+        ("run", settings.run),
+        ("dataset.name", settings.dataset.get("name")),
+    ):
+        if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", str(value), re.ASCII)):
             raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
     for side in ("generator", "discriminator"):
         rate = settings.optimizer.get(side, {}).get("lr")

@@ -3,7 +3,11 @@
 import logging
 import math
 import os
+import re
 import secrets
+import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
@@ -17,6 +21,8 @@ from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
 log = logging.getLogger(__name__)
 
 _TAG_LENGTH = 64  # W&B refuses longer ones
+_FLUSH_SECONDS = 2  # at most this much is lost when its process is killed
+_RECENT = 5  # records that may pass before W&B notices that its process is dead
 
 
 class WeightsAndBiases:
@@ -55,16 +61,21 @@ class WeightsAndBiases:
         """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
         mode = self._mode if self._mode in ("offline", "disabled") else _mode_by_key(wanted=self._mode)
         try:
-            run = self._init(info, mode)
+            run: wandb.Run | None = self._init(info, mode)
         except Exception as error:  # W&B raises many kinds; none may stop a training
             log.warning("W&B did not start %s (%s): this run is tracked offline", mode, _one_line(error))
-            try:
-                wandb.teardown()  # its process still holds the id of the run that failed
-                run = self._init(info, "offline")
-            except Exception as second_error:
-                log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(second_error))
-                run = None
-        return _WandbRun(run)
+            run = self._offline(info)
+        return _WandbRun(run, restart=lambda: self._offline(info))
+
+    def _offline(self, info: RunInfo) -> wandb.Run | None:
+        """The run, offline, after W&B has failed; None if it fails again."""
+        with suppress(Exception):
+            wandb.teardown()  # its process, if it lives, holds the run's id
+        try:
+            return self._init(info, "offline")
+        except Exception as error:
+            log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(error))
+            return None
 
     def _init(self, info: RunInfo, mode: Any) -> wandb.Run:
         return wandb.init(
@@ -75,14 +86,15 @@ class WeightsAndBiases:
             id=None if mode == "disabled" else _run_id(info),
             name=info.run,
             group=info.study,
-            tags=[tag[:_TAG_LENGTH] for tag in info.tags],
+            tags=[tag[:_TAG_LENGTH] for tag in info.tags if tag],
             config=info.config,
             resume="allow",
+            reinit="create_new",  # never the dead run of an earlier job in this process
             settings=wandb.Settings(
                 init_timeout=self._init_timeout,
                 finish_timeout=self._finish_timeout,  # W&B's own default waits for ever
                 finish_timeout_raises=True,
-                x_transaction_log_flush_interval=2,
+                x_transaction_log_flush_interval=_FLUSH_SECONDS,
                 console="off",
                 silent=True,
             ),
@@ -90,39 +102,74 @@ class WeightsAndBiases:
 
 
 class _WandbRun:
-    def __init__(self, run: wandb.Run | None) -> None:
+    """Once W&B has died the run goes on offline, under its own id; if it dies again, that is the end of it."""
+
+    def __init__(self, run: wandb.Run | None, restart: Callable[[], wandb.Run | None]) -> None:
+        self._restart: Callable[[], wandb.Run | None] | None = restart
+        self._recent: deque[tuple[float, Record]] = deque()  # what W&B may not have written yet when it dies
+        self._use(run)
+
+    def _use(self, run: wandb.Run | None) -> None:
         self._run = run
         if run is not None:
+            # W&B numbers rows anew where parts of a run overlap; this keeps our step the axis of every chart.
+            run.define_metric("step", hidden=True)
+            run.define_metric("*", step_metric="step")
             log.info("W&B: %s", _where_to_look(run))
 
     def log(self, record: Record) -> None:
         if self._run is None:
             return
+        self._recent.append((time.monotonic(), record))
+        while len(self._recent) > _RECENT and self._recent[0][0] < time.monotonic() - 3 * _FLUSH_SECONDS:
+            self._recent.popleft()
         try:
-            content: dict[str, Any] = dict(record.scalars)
-            content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
-            for name, values in record.histograms.items():
-                content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
-            if content:
-                self._run.log(content, step=record.step)
-            if record.warning is not None:
-                self._run.alert(title="Collapse", text=f"step {record.step}: {record.warning}", level="WARN")
-                self._run.summary["warning"] = record.warning
+            self._write(self._run, record)
         except Exception as error:
-            log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
-            self._run = None
-            with suppress(Exception):
-                wandb.teardown()  # or its own exit hook would fail loudly at the end of the process
+            self._revive(error)
+
+    def _write(self, run: wandb.Run, record: Record) -> None:
+        content: dict[str, Any] = dict(record.scalars)
+        content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
+        for name, values in record.histograms.items():
+            content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
+        if content and record.step >= run.starting_step:  # the server of a resumed run has what was before
+            run.log({"step": record.step, **content}, step=record.step)
+        if record.warning is not None:
+            run.alert(title="Collapse", text=f"step {record.step}: {record.warning}", level="WARN")
+            run.summary["warning"] = record.warning
+
+    def _revive(self, error: Exception) -> None:
+        self._run, restart, self._restart = None, self._restart, None
+        if restart is None:
+            log.warning("W&B died again (%s): training goes on, the run folder has everything", _one_line(error))
+            return
+        log.warning("W&B died (%s): training goes on, tracked offline from here", _one_line(error))
+        try:
+            self._use(restart())
+            for _, record in self._recent:
+                if self._run is not None:
+                    self._write(self._run, record)
+        except Exception as second_error:
+            self._revive(second_error)
 
     def close(self, outcome: Outcome) -> None:
         if self._run is None:
             return
         try:
-            self._run.summary["status"] = outcome.status
-            self._run.finish(exit_code=0 if outcome.status == "finished" else 1)
-            log.info("W&B: %s", _where_to_look(self._run))
-        except Exception as error:
+            self._finish(self._run, outcome)
+        except TimeoutError as error:
             log.warning("W&B did not get everything (%s); upload with %s", _one_line(error), _sync(self._run))
+        except Exception as error:
+            self._revive(error)
+            if self._run is not None:
+                with suppress(Exception):
+                    self._finish(self._run, outcome)
+
+    def _finish(self, run: wandb.Run, outcome: Outcome) -> None:
+        run.summary["status"] = outcome.status
+        run.finish(exit_code=0 if outcome.status == "finished" else 1)
+        log.info("W&B: %s", _where_to_look(run))
 
 
 def _run_id(info: RunInfo) -> str:
@@ -130,7 +177,8 @@ def _run_id(info: RunInfo) -> str:
     path = info.folder / "wandb" / "run-id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{info.run[:100]}-{secrets.token_hex(4)}")
+        readable = re.sub(r"[^\w.-]", "-", info.run[:100], flags=re.ASCII)  # W&B refuses some characters
+        path.write_text(f"{readable}-{secrets.token_hex(4)}")
     return path.read_text()
 
 

@@ -189,7 +189,9 @@ def test_a_collapse_stops_the_run_and_saves_it(run, frozen, tmp_path):
         run(state=state, watch=watch, steps=9, checkpoint_every=100)
     assert state.step == 4
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-000004.pt"]
-    with pytest.raises(CollapsedError, match=r"^the run has collapsed \(G makes .*\): add on_collapse=warn to go on all"):
+    with pytest.raises(
+        CollapsedError, match=r"^the run has collapsed \(G makes .*\): add on_collapse=warn to go on all"
+    ):
         run(state=state, watch=watch, steps=9)
     assert state.step == 4
 
