@@ -162,9 +162,9 @@ def check(cfg: DictConfig) -> Settings:
     if settings.on_collapse not in ("warn", "stop"):
         raise LsganError(f"on_collapse={settings.on_collapse} must be warn or stop")
     for name, value in (
+        ("dataset.name", settings.dataset.get("name")),
         ("study", settings.study),
         ("run", settings.run),
-        ("dataset.name", settings.dataset.get("name")),
     ):
         if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", str(value), re.ASCII)):
             raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")

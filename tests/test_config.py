@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from lsgan import config
 from lsgan.errors import LsganError
@@ -30,6 +31,8 @@ MISTAKES = {
     "collapse_diversity=-0.1": "collapse_diversity=-0.1 must be a number of at least 0",
     "collapse_diversity=1.5": "collapse_diversity=1.5 must be a share of at most 1",
     "run=a/b": "run='a/b' names a folder: use letters, digits, '.', '_' and '-' only",
+    "dataset.name=../up": "dataset.name='../up' names a folder",
+    "dataset.name=3/4": "dataset.name='3/4' names a folder",
     "study=..": "study='..' names a folder",
     "optimizer.lr=-1.0e-3": "optimizer.generator.lr=-0.001 must be a number above 0",
     "optimizer.lr=0": "optimizer.generator.lr=0 must be a number above 0",
@@ -95,6 +98,17 @@ def test_a_mistake_is_one_sentence(composed, override):
 )
 def test_the_other_side_of_each_bound_is_fine(composed, overrides):
     config.assemble(composed(*overrides))
+
+
+@pytest.mark.parametrize("key", ["study", "run", "dataset.name"])
+@pytest.mark.parametrize("name", ["$(touch x)", "`id`", "a;id", "<script>", "../up", "/tmp/x", "a b", "a\nb", "é", ""])
+def test_a_name_holds_nothing_that_a_shell_a_path_or_a_page_could_run(composed, key, name):
+    """Study, run and data set name folders, W&B ids and tags, and commands that people copy from the console."""
+    cfg = composed()
+    OmegaConf.update(cfg, key, name)
+    with pytest.raises(LsganError) as caught:
+        config.check(cfg)
+    assert str(caught.value) == f"{key}={name!r} names a folder: use letters, digits, '.', '_' and '-' only"
 
 
 def test_mistakes_are_found_before_torch_is_needed(composed):
