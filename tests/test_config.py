@@ -52,7 +52,7 @@ MISTAKES = {
     "architecture.generator_batch_norm=maybe": "architecture.generator_batch_norm=maybe must be true or false",
     "latent.dim=0": "latent: dim=0 must be at least 1",
     "tracker.init_timeout=0": "tracker: init_timeout=0 must be a number of seconds above 0",
-    "tracker.finish_timeout=.inf": "tracker: finish_timeout=inf must be a number of seconds above 0",
+    "tracker.finish_timeout=-1": "tracker: finish_timeout=-1 must be a number of seconds above 0",
     "tracker.mode=loud": "tracker: mode=loud must be one of auto, online, offline, disabled",
     "runtime.device=tpu": "runtime: device=tpu must be auto, cpu or cuda",
     "+optimiser.lr=1": "optimiser is read by nothing (did you mean optimizer?): take it out",
