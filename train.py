@@ -63,7 +63,8 @@ def main(cfg: DictConfig) -> None:
         with Trackers(folder) as trackers:
             trackers.add(experiment.service.start(info))
             trackers.add(ConsoleTracker(settings.steps, state.step))
-            train(state, problem, experiment.schedule, runtime.torch_device, trackers, folder.checkpoints, ranks)
+            watch = experiment.collapse_watch(folder.metrics())
+            train(state, problem, experiment.schedule, runtime.torch_device, trackers, folder.checkpoints, ranks, watch)
         log.info("run folder:  %s", folder.path)
         log.info("last sample: %s", folder.last_picture)
         log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)

@@ -50,7 +50,7 @@ def job(function: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
         except LsganError as error:
             _show(str(error))
             if HydraConfig.get().mode == RunMode.RUN:
-                raise SystemExit(EXIT_FAILED) from error  # past Hydra, which would add lines of its own
+                raise SystemExit(error.exit_code) from error  # past Hydra, which would add lines of its own
             error.shown = True  # type: ignore[attr-defined]
             raise
         except Exception as error:

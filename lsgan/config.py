@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lsgan.losses import Loss
     from lsgan.penalties import Penalty
     from lsgan.tracking.tracker import Service
+    from lsgan.training.collapse import CollapseWatch
     from lsgan.training.loop import Schedule
     from lsgan.training.runtime import Runtime
     from lsgan.training.state import TrainState
@@ -51,6 +52,9 @@ class Settings:
     discriminator_steps: int = MISSING
     ema_halflife_images: float = MISSING
     seed: int = MISSING
+    on_collapse: str = MISSING
+    collapse_steps: int = MISSING
+    collapse_diversity: float = MISSING
     study: str = MISSING
     run: str | None = MISSING
     runs_dir: Path = MISSING
@@ -74,6 +78,8 @@ _AT_LEAST = {
     "ema_halflife_images": 0,
     "device_cache_gb": 0,
     "seed": 0,
+    "collapse_steps": 1,
+    "collapse_diversity": 0,
     "log_every": 1,
     "sample_every": 1,
     "checkpoint_every": 1,
@@ -81,6 +87,7 @@ _AT_LEAST = {
 }
 _FINE_TO_CHANGE_ON_RESUME = (
     "steps",
+    "on_collapse",
     "log_every",
     "sample_every",
     "checkpoint_every",
@@ -122,6 +129,18 @@ class Experiment:
         """Loss, data set and architecture by name."""
         return [self.loss.name, self.dataset.name, self.settings.architecture["_target_"].rpartition(".")[2]]
 
+    def collapse_watch(self, rows: Iterable[dict[str, Any]]) -> "CollapseWatch":
+        """The watch as set, after it has seen the run's earlier rows of metrics.jsonl."""
+        from lsgan.training.collapse import CollapseWatch
+
+        settings = self.settings
+        watch = CollapseWatch(
+            self.loss.reference, settings.on_collapse, settings.collapse_steps, settings.collapse_diversity
+        )
+        for row in rows:
+            watch.see(row)
+        return watch
+
     def resolved(self, run: str) -> dict[str, Any]:
         """The whole config of the run called `run`, as plain values without any ${…}."""
         data_dir = self.settings.data_dir.absolute()  # the run may be resumed from another folder
@@ -151,9 +170,16 @@ def check(cfg: DictConfig) -> Settings:
         if value is not None and not (value >= least and math.isfinite(value)):
             raise LsganError(f"{name}={value} must be a number of at least {least}")
     _check_ranks(settings, World.from_environment())
-    for name in ("study", "run"):
-        value = getattr(settings, name)
-        if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", value, re.ASCII)):
+    if settings.collapse_diversity > 1:
+        raise LsganError(f"collapse_diversity={settings.collapse_diversity} must be a share of at most 1")
+    if settings.on_collapse not in ("warn", "stop"):
+        raise LsganError(f"on_collapse={settings.on_collapse} must be warn or stop")
+    for name, value in (
+        ("dataset.name", settings.dataset.get("name")),
+        ("study", settings.study),
+        ("run", settings.run),
+    ):
+        if value is not None and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", str(value), re.ASCII)):
             raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
     if settings.best_mode not in ("min", "max"):
         raise LsganError(f"best_mode={settings.best_mode} must be min or max")

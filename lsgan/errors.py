@@ -4,6 +4,14 @@
 class LsganError(Exception):
     """Something that the user can mend. `str(error)` is the whole message: what, why, and the fix."""
 
+    exit_code = 1
+
+
+class CollapsedError(LsganError):
+    """A run was stopped because it had collapsed."""
+
+    exit_code = 3  # 2 is what shells and Hydra use for a wrong command line
+
 
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM, as Ctrl-C is KeyboardInterrupt."""

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from lsgan import config
 from lsgan.errors import LsganError
@@ -24,7 +25,14 @@ MISTAKES = {
     "sample_every=0": "sample_every=0 must be a number of at least 1",
     "checkpoint_every=0": "checkpoint_every=0 must be a number of at least 1",
     "keep_checkpoints=0": "keep_checkpoints=0 must be a number of at least 1",
+    "on_collapse=explode": "on_collapse=explode must be warn or stop",
+    "collapse_steps=0": "collapse_steps=0 must be a number of at least 1",
+    "collapse_steps=long": "collapse_steps=long must be an integer",
+    "collapse_diversity=-0.1": "collapse_diversity=-0.1 must be a number of at least 0",
+    "collapse_diversity=1.5": "collapse_diversity=1.5 must be a share of at most 1",
     "run=a/b": "run='a/b' names a folder: use letters, digits, '.', '_' and '-' only",
+    "dataset.name=../up": "dataset.name='../up' names a folder",
+    "dataset.name=3/4": "dataset.name='3/4' names a folder",
     "study=..": "study='..' names a folder",
     "optimizer.lr=-1.0e-3": "optimizer.generator.lr=-0.001 must be a number above 0",
     "optimizer.lr=0": "optimizer.generator.lr=0 must be a number above 0",
@@ -43,6 +51,8 @@ MISTAKES = {
     "architecture=lsgan_lsun": "architecture: lsgan_lsun cannot make resolution 32: it must be 112",
     "architecture.generator_batch_norm=maybe": "architecture.generator_batch_norm=maybe must be true or false",
     "latent.dim=0": "latent: dim=0 must be at least 1",
+    "tracker.init_timeout=0": "tracker: init_timeout=0 must be a number of seconds above 0",
+    "tracker.finish_timeout=-1": "tracker: finish_timeout=-1 must be a number of seconds above 0",
     "tracker.mode=loud": "tracker: mode=loud must be one of auto, online, offline, disabled",
     "runtime.device=tpu": "runtime: device=tpu must be auto, cpu or cuda",
     "+optimiser.lr=1": "optimiser is read by nothing (did you mean optimizer?): take it out",
@@ -80,12 +90,25 @@ def test_a_mistake_is_one_sentence(composed, override):
         ("loss.a=-1", "loss.b=2", "loss.c=0.5"),
         ("+optimizer.generator.amsgrad=true",),  # an argument that the YAML does not list
         ("run=A.b_c-1", "study=x"),
+        ("on_collapse=stop", "collapse_steps=1", "collapse_diversity=1"),
+        ("collapse_diversity=0", "tracker.init_timeout=0.5", "tracker.finish_timeout=1"),
         ("optimizer.fused=false", "optimizer.generator.lr=1", "optimizer.discriminator.lr=2"),
         ("dataset.resolution=28", "dataset.channels=3"),
     ],
 )
 def test_the_other_side_of_each_bound_is_fine(composed, overrides):
     config.assemble(composed(*overrides))
+
+
+@pytest.mark.parametrize("key", ["study", "run", "dataset.name"])
+@pytest.mark.parametrize("name", ["$(touch x)", "`id`", "a;id", "<script>", "../up", "/tmp/x", "a b", "a\nb", "é", ""])
+def test_a_name_holds_nothing_that_a_shell_a_path_or_a_page_could_run(composed, key, name):
+    """Study, run and data set name folders, W&B ids and tags, and commands that people copy from the console."""
+    cfg = composed()
+    OmegaConf.update(cfg, key, name)
+    with pytest.raises(LsganError) as caught:
+        config.check(cfg)
+    assert str(caught.value) == f"{key}={name!r} names a folder: use letters, digits, '.', '_' and '-' only"
 
 
 def test_mistakes_are_found_before_torch_is_needed(composed):

@@ -179,13 +179,67 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
     result = train("run=r", "steps=200", "optimizer.lr=1.0e+20", "log_every=1", "checkpoint_every=1", *OFF, expect=1)
     run = tmp_path / "runs" / "digits" / "r"
     assert re.search(
-        r"^error: step \d+: the (discriminator|generator)'s loss is (nan|inf|-inf); its weights", result.stderr
+        r"^error: step \d+: the (discriminator|generator)'s (loss|gradient norm) is (nan|inf|-inf); its weights",
+        result.stderr,
     )
     assert result.stderr.count("\n") == 1
     ended = status(run)
     assert ended["status"] == "failed"
-    assert "loss is" in ended["reason"]
+    assert " is " in ended["reason"]
     assert ended["reason"] in (run / "train.log").read_text()
+
+
+COLLAPSED = ("collapse_steps=4", "collapse_diversity=1")  # no young G is as diverse as the data
+ALARM = r"G makes nearly one sample: over the last 4 steps the median diversity of its batches is 0\.\d+ of the real"
+
+
+def test_a_collapse_is_marked_everywhere_and_training_goes_on(train, tmp_path):
+    output = train(*SMALL, *COLLAPSED, "run=r", "runtime=cpu").stdout
+    run = tmp_path / "runs" / "digits" / "r"
+    (line,) = [line for line in output.splitlines() if "G makes nearly one sample" in line]
+    assert re.match(rf"warning: step 4: {ALARM}", line)
+    ended = status(run)
+    assert (ended["status"], ended["step"], ended["warning"]["step"]) == ("finished", 6, 4)
+    assert re.match(ALARM, ended["warning"]["reason"])
+    assert f"WARNING step 4: {ended['warning']['reason']}" in (run / "train.log").read_text()
+    (file,) = (run / "wandb").glob("offline-run-*/*.wandb")
+    reader = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", file]
+    lines = subprocess.run(reader, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    (alert,) = [record["alert"] for record in map(json.loads, lines) if record["type"] == "alert"]
+    assert alert["text"] == f"step 4: {ended['warning']['reason']}"
+
+
+def test_a_collapse_stops_the_run_with_an_exit_code_of_its_own(train, tmp_path):
+    result = train(*SMALL, *COLLAPSED, *OFF, "run=r", "on_collapse=stop", "checkpoint_every=100", expect=3)
+    run = tmp_path / "runs" / "digits" / "r"
+    assert re.match(rf"error: step 4: {ALARM}", result.stderr)
+    assert result.stderr.count("\n") == 1
+    ended = status(run)
+    assert (ended["status"], ended["step"], ended["warning"]["step"]) == ("collapsed", 4, 4)
+    assert result.stderr == f"error: {ended['reason']}\n"
+    assert [row["step"] for row in rows(run)] == [2, 4]
+    assert state(run, 4)["step"] == 4
+    again = train(f"resume={run}", expect=3).stderr
+    assert re.match(
+        rf"error: the run has collapsed \({ALARM}.*\): add on_collapse=warn to go on all the same\n$", again
+    )
+    train(f"resume={run}", "on_collapse=warn")
+    assert status(run) == {**ended, "status": "finished", "step": 6, "reason": None}
+
+
+def test_a_resumed_run_raises_the_same_alarm_at_the_same_step(train, tmp_path):
+    train(*SMALL, *COLLAPSED, *OFF, "run=whole")
+    train(*SMALL, *COLLAPSED, *OFF, "run=cut", "steps=2")
+    cut, whole = (tmp_path / "runs" / "digits" / name for name in ("cut", "whole"))
+    train(f"resume={cut}", "steps=6")
+    assert status(cut) == status(whole)
+    assert status(whole)["warning"]["step"] == 4
+
+
+def test_a_hostile_name_is_refused_before_anything_is_written(train, tmp_path):
+    result = train("study='$(touch x)'", *SMALL, *OFF, expect=1)
+    assert result.stderr == "error: study='$(touch x)' names a folder: use letters, digits, '.', '_' and '-' only\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM")])

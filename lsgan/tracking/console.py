@@ -45,6 +45,8 @@ class ConsoleTracker:
         self._task = self._bar.add_task("", total=steps, completed=first_step, numbers="")
 
     def log(self, record: Record) -> None:
+        if record.warning is not None:
+            log.warning("step %d: %s", record.step, record.warning)
         if not record.scalars:
             return
         numbers = _numbers(record)

@@ -26,6 +26,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._step = 0
+        self._warning: dict[str, Any] | None = None
         self._log_file: logging.Handler | None = None
         self._lock = FileLock(path / ".lock", thread_local=False)  # dies with its holder
         self._pending: list[str] = []  # rows that the disk has not taken
@@ -83,6 +84,8 @@ class RunFolder:
     def start(self, step: int, config_yaml: str) -> None:
         """Opens the log file and the metrics for steps after `step`; later rows, if any, are dropped."""
         self._step = step
+        earlier = self._earlier_warning()
+        self._warning = earlier if earlier is not None and earlier["step"] <= step else None
         write_atomically(self.config_path, config_yaml)
         (self.path / "samples").mkdir(exist_ok=True)
         self._log_file = _LogFile(self.path / "train.log")
@@ -106,9 +109,15 @@ class RunFolder:
                 rows.pop()
         return rows
 
+    def _earlier_warning(self) -> dict[str, Any] | None:
+        path = self.path / "status.json"
+        return json.loads(path.read_text()).get("warning") if path.exists() else None
+
     def log(self, record: Record) -> None:
         """Writes it down; what a full disk does not take is kept in mind, said once, and written later."""
         self._step = record.step
+        if record.warning is not None:
+            self._warning = {"step": record.step, "reason": record.warning}
         if record.scalars:
             finite = {name: value if math.isfinite(value) else None for name, value in record.scalars.items()}
             self._pending.append(json.dumps({"step": record.step, **finite}) + "\n")  # JSON knows no NaN
@@ -153,6 +162,8 @@ class RunFolder:
 
     def _write_status(self, status: str, reason: str | None = None) -> None:
         content = {"status": status, "step": self._step, "reason": reason}
+        if self._warning is not None:
+            content["warning"] = self._warning
         write_atomically(self.path / "status.json", json.dumps(content) + "\n")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lsgan.errors import TerminatedError
+from lsgan.errors import CollapsedError, TerminatedError
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +25,18 @@ class Record:
         scalars: by name, `loss/generator` for example.
         pictures: uint8 [H, W, 3] by name.
         histograms: the values themselves, float [N], by name.
+        warning: what people should be told of the run at this step, a sentence.
     """
 
     step: int
     scalars: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     histograms: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    warning: str | None = None
 
 
 class Outcome(NamedTuple):
-    """How a run ended: `finished`, `failed` or `interrupted`, and why if it did not finish."""
+    """How a run ended: `finished`, `failed`, `collapsed` or `interrupted`, and why if it did not finish."""
 
     status: str
     reason: str | None = None
@@ -45,6 +47,8 @@ class Outcome(NamedTuple):
             return cls("finished")
         if isinstance(error, KeyboardInterrupt):
             return cls("interrupted", "SIGTERM" if isinstance(error, TerminatedError) else "Ctrl-C")
+        if isinstance(error, CollapsedError):
+            return cls("collapsed", str(error))
         return cls("failed", str(error) or type(error).__name__)
 
 

@@ -1,10 +1,16 @@
 """Weights & Biases: a view of the run that may die without harm."""
 
 import logging
+import math
 import os
+import re
 import secrets
+import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,6 +21,8 @@ from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
 log = logging.getLogger(__name__)
 
 _TAG_LENGTH = 64  # W&B refuses longer ones
+_FLUSH_SECONDS = 2  # at most this much is lost when its process is killed
+_RECENT = 5  # records that may pass before W&B notices that its process is dead
 
 
 class WeightsAndBiases:
@@ -25,30 +33,49 @@ class WeightsAndBiases:
         entity: the user or team; W&B's default if None.
         mode: auto (online with a key, else offline; the environment variable WANDB_MODE goes before),
             online (the same, with a warning where there is no key), offline or disabled.
+        init_timeout: seconds that the start may wait for the server before the run is tracked offline.
+        finish_timeout: seconds that the end may wait for uploads; what is left goes up with `wandb sync`.
 
     Raises:
-        ValueError: another mode.
+        ValueError: another mode, or a time that is not above 0.
     """
 
-    def __init__(self, project: str, entity: str | None = None, mode: str = "auto") -> None:
+    def __init__(
+        self,
+        project: str,
+        entity: str | None = None,
+        mode: str = "auto",
+        init_timeout: float = 30,
+        finish_timeout: float = 120,
+    ) -> None:
         modes = ("auto", "online", "offline", "disabled")
         if mode not in modes:
             raise ValueError(f"mode={mode} must be one of {', '.join(modes)}")
+        for name, seconds in (("init_timeout", init_timeout), ("finish_timeout", finish_timeout)):
+            if not (seconds > 0 and math.isfinite(seconds)):
+                raise ValueError(f"{name}={seconds:g} must be a number of seconds above 0")
         self._project, self._entity, self._mode = project, entity, mode
+        self._init_timeout, self._finish_timeout = init_timeout, finish_timeout
 
     def start(self, info: RunInfo) -> Tracker:
         """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
         mode = self._mode if self._mode in ("offline", "disabled") else _mode_by_key(wanted=self._mode)
         try:
-            run = self._init(info, mode)
+            run: wandb.Run | None = self._init(info, mode)
         except Exception as error:  # W&B raises many kinds; none may stop a training
             log.warning("W&B did not start %s (%s): this run is tracked offline", mode, _one_line(error))
-            try:
-                run = self._init(info, "offline")
-            except Exception as second_error:
-                log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(second_error))
-                run = None
-        return _WandbRun(run)
+            run = self._offline(info)
+        return _WandbRun(run, restart=lambda: self._offline(info))
+
+    def _offline(self, info: RunInfo) -> wandb.Run | None:
+        """The run, offline, after W&B has failed; None if it fails again."""
+        with suppress(Exception):
+            wandb.teardown()  # its process, if it lives, holds the run's id
+        try:
+            return self._init(info, "offline")
+        except Exception as error:
+            log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(error))
+            return None
 
     def _init(self, info: RunInfo, mode: Any) -> wandb.Run:
         return wandb.init(
@@ -59,13 +86,15 @@ class WeightsAndBiases:
             id=None if mode == "disabled" else _run_id(info),
             name=info.run,
             group=info.study,
-            tags=[tag[:_TAG_LENGTH] for tag in info.tags],
+            tags=[tag[:_TAG_LENGTH] for tag in info.tags if tag],
             config=info.config,
             resume="allow",
+            reinit="create_new",  # never the dead run of an earlier job in this process
             settings=wandb.Settings(
-                init_timeout=30,
-                finish_timeout=120,  # W&B's own default waits for ever
-                x_transaction_log_flush_interval=2,
+                init_timeout=self._init_timeout,
+                finish_timeout=self._finish_timeout,  # W&B's own default waits for ever
+                finish_timeout_raises=True,
+                x_transaction_log_flush_interval=_FLUSH_SECONDS,
                 console="off",
                 silent=True,
             ),
@@ -73,36 +102,74 @@ class WeightsAndBiases:
 
 
 class _WandbRun:
-    def __init__(self, run: wandb.Run | None) -> None:
+    """Once W&B has died the run goes on offline, under its own id; if it dies again, that is the end of it."""
+
+    def __init__(self, run: wandb.Run | None, restart: Callable[[], wandb.Run | None]) -> None:
+        self._restart: Callable[[], wandb.Run | None] | None = restart
+        self._recent: deque[tuple[float, Record]] = deque()  # what W&B may not have written yet when it dies
+        self._use(run)
+
+    def _use(self, run: wandb.Run | None) -> None:
         self._run = run
         if run is not None:
+            # W&B numbers rows anew where parts of a run overlap; this keeps our step the axis of every chart.
+            run.define_metric("step", hidden=True)
+            run.define_metric("*", step_metric="step")
             log.info("W&B: %s", _where_to_look(run))
 
     def log(self, record: Record) -> None:
         if self._run is None:
             return
+        self._recent.append((time.monotonic(), record))
+        while len(self._recent) > _RECENT and self._recent[0][0] < time.monotonic() - 3 * _FLUSH_SECONDS:
+            self._recent.popleft()
         try:
-            content: dict[str, Any] = dict(record.scalars)
-            content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
-            for name, values in record.histograms.items():
-                content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
-            if content:
-                self._run.log(content, step=record.step)
+            self._write(self._run, record)
         except Exception as error:
-            log.warning("W&B died (%s): training goes on, the run folder has everything", _one_line(error))
-            self._run = None
-            with suppress(Exception):
-                wandb.teardown()  # or its own exit hook would fail loudly at the end of the process
+            self._revive(error)
+
+    def _write(self, run: wandb.Run, record: Record) -> None:
+        content: dict[str, Any] = dict(record.scalars)
+        content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
+        for name, values in record.histograms.items():
+            content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
+        if content and record.step >= run.starting_step:  # the server of a resumed run has what was before
+            run.log({"step": record.step, **content}, step=record.step)
+        if record.warning is not None:
+            run.alert(title="Collapse", text=f"step {record.step}: {record.warning}", level="WARN")
+            run.summary["warning"] = record.warning
+
+    def _revive(self, error: Exception) -> None:
+        self._run, restart, self._restart = None, self._restart, None
+        if restart is None:
+            log.warning("W&B died again (%s): training goes on, the run folder has everything", _one_line(error))
+            return
+        log.warning("W&B died (%s): training goes on, tracked offline from here", _one_line(error))
+        try:
+            self._use(restart())
+            for _, record in self._recent:
+                if self._run is not None:
+                    self._write(self._run, record)
+        except Exception as second_error:
+            self._revive(second_error)
 
     def close(self, outcome: Outcome) -> None:
         if self._run is None:
             return
         try:
-            self._run.summary["status"] = outcome.status
-            self._run.finish(exit_code=0 if outcome.status == "finished" else 1)
-            log.info("W&B: %s", _where_to_look(self._run))
+            self._finish(self._run, outcome)
+        except TimeoutError as error:
+            log.warning("W&B did not get everything (%s); upload with %s", _one_line(error), _sync(self._run))
         except Exception as error:
-            log.warning("W&B did not close (%s): the run folder has everything", _one_line(error))
+            self._revive(error)
+            if self._run is not None:
+                with suppress(Exception):
+                    self._finish(self._run, outcome)
+
+    def _finish(self, run: wandb.Run, outcome: Outcome) -> None:
+        run.summary["status"] = outcome.status
+        run.finish(exit_code=0 if outcome.status == "finished" else 1)
+        log.info("W&B: %s", _where_to_look(run))
 
 
 def _run_id(info: RunInfo) -> str:
@@ -110,7 +177,8 @@ def _run_id(info: RunInfo) -> str:
     path = info.folder / "wandb" / "run-id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{info.run[:100]}-{secrets.token_hex(4)}")
+        readable = re.sub(r"[^\w.-]", "-", info.run[:100], flags=re.ASCII)  # W&B refuses some characters
+        path.write_text(f"{readable}-{secrets.token_hex(4)}")
     return path.read_text()
 
 
@@ -119,7 +187,7 @@ def _mode_by_key(wanted: str) -> str:
     if wanted == "auto" and os.environ.get("WANDB_MODE") in ("offline", "disabled"):
         return os.environ["WANDB_MODE"]
     try:
-        if wandb.login(prompt=False):
+        if wandb.login(prompt=False, verify=False):  # init asks the server, within its own timeout
             return "online"
         if wanted == "online":
             log.warning("tracker.mode=online, but there is no W&B key: set WANDB_API_KEY or run `wandb login`")
@@ -133,9 +201,13 @@ def _where_to_look(run: wandb.Run) -> str:
         return "disabled"
     if not run.offline:
         return str(run.url)
+    return f"offline; look with `wandb leet {Path(run.dir).parents[1]}`, upload with {_sync(run)}"
+
+
+def _sync(run: wandb.Run) -> str:
     folder = Path(run.dir).parents[1]
-    return f"offline; look with `wandb leet {folder}`, upload with `wandb sync {folder}/offline-run-*`"
+    return f"`wandb sync {folder}/offline-run-*`" if run.offline else f"`wandb sync --no-skip-online {folder}/run-*`"
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shorten(str(error), 300) or type(error).__name__  # W&B may quote a whole web page

@@ -8,20 +8,28 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.dataset import Dataset
+from lsgan.errors import CollapsedError
 from lsgan.latents import Latent
 from lsgan.losses import Loss
 from lsgan.penalties import Penalty
 from lsgan.streams import stream, uniform
 from lsgan.tracking.tracker import Record, Tracker
+from lsgan.training.collapse import CollapseWatch, diversity
 from lsgan.training.distributed import Ranks
 from lsgan.training.interrupt import Stop, stop_after_step
 from lsgan.training.saver import Saver
 from lsgan.training.state import TrainState
-from lsgan.training.steps import DiscriminatorStep, NonFiniteLossError, discriminator_step, generator_step
+from lsgan.training.steps import (
+    DiscriminatorStep,
+    NonFiniteLossError,
+    discriminator_step,
+    generator_step,
+    gradient_norm,
+)
 
 
 @dataclass(frozen=True)
@@ -62,21 +70,27 @@ def train(
     tracker: Tracker,
     checkpoints: Path | None,
     ranks: Ranks = ALONE,
+    watch: CollapseWatch | None = None,
 ) -> None:
     """Trains from `state.step` to `schedule.steps`, logging to `tracker`, saving to the folder `checkpoints`.
 
-    Each rank of several has its part of every batch; rank 0 alone makes pictures and saves, the others have no
-    `checkpoints`. Ctrl-C or SIGTERM finishes the step (of several ranks, the next one), saves it and then raises
-    KeyboardInterrupt or TerminatedError; a second one ends the process at once. When a checkpoint cannot be written,
-    training goes on and tries again.
+    Each rank of several has its part of every batch; rank 0 alone makes pictures, saves and watches, the others have no
+    `checkpoints` and no `watch`. The watch has seen the rows of the steps before; None watches for nothing.
+
+    Ctrl-C or SIGTERM finishes the step (of several ranks, the next one), saves it and then raises KeyboardInterrupt or
+    TerminatedError; a second one ends the process at once. When a checkpoint cannot be written, training goes on and
+    tries again.
 
     Raises:
         LsganError: the last checkpoint could not be written.
-        NonFiniteLossError: a loss became NaN or infinite; the last checkpoint stays.
+        NonFiniteLossError: a loss or a gradient became NaN or infinite; the last checkpoint stays.
+        CollapsedError: the watch raised its alarm and stops the run, its step saved (of several ranks, the next).
     """
+    if watch is not None and watch.stops and watch.alarm is not None:
+        raise CollapsedError(f"the run has collapsed ({watch.alarm}): add on_collapse=warn to go on all the same")
     with stop_after_step() as stop:
-        _train(state, problem, schedule, device, tracker, checkpoints, ranks, stop)
-    if state.step < schedule.steps:
+        _train(state, problem, schedule, device, tracker, checkpoints, ranks, watch, stop)
+    if isinstance(stop.error, CollapsedError) or state.step < schedule.steps:
         raise stop.error or KeyboardInterrupt  # asked for here, or on another rank
 
 
@@ -88,6 +102,7 @@ def _train(
     tracker: Tracker,
     checkpoints: Path | None,
     ranks: Ranks,
+    watch: CollapseWatch | None,
     stop: Stop,
 ) -> None:
     shown = _shown(problem, schedule, device)
@@ -104,8 +119,8 @@ def _train(
         except NonFiniteLossError as error:
             raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
         images_timed += schedule.batch_size
-        is_last, stopping = state.step == schedule.steps, ranks.stopping(stop)
-        scalars, pictures, histograms = {}, {}, {}
+        is_last = state.step == schedule.steps
+        scalars, pictures, histograms, alarm = {}, {}, {}, None
         is_logged, is_shown, saves = (
             is_last or state.step % every == 0
             for every in (schedule.log_every, schedule.sample_every, schedule.checkpoint_every)
@@ -114,15 +129,19 @@ def _train(
         if is_logged or is_shown:
             seen, generator_loss = _of_all_ranks(seen, generator_loss, ranks)
         if is_logged:
-            scalars = _scalars(state, seen, generator_loss)
+            scalars = _scalars(state, seen, generator_loss, ranks)
             now = time.perf_counter()
             scalars["images_per_second"] = images_timed / (now - clock)
             clock, images_timed = now, 0
+            alarm = watch.see({"step": state.step, **scalars}) if watch is not None else None
+            if alarm is not None and watch is not None and watch.stops:
+                stop.error = CollapsedError(f"step {state.step}: {alarm}")
+        stopping = ranks.stopping(stop)
         if is_shown and is_main:
             pictures["samples"] = problem.dataset.picture(state.generator_ema.module(*shown))
             histograms = {"logits/real": _values(seen.real_logits), "logits/fake": _values(seen.fake_logits)}
         if scalars or pictures or stopping:
-            tracker.log(Record(state.step, scalars, pictures, histograms))
+            tracker.log(Record(state.step, scalars, pictures, histograms, alarm))
         if saver is not None:
             saver.after_step(state, scalars if saves else {}, due=saves or stopping)
     if saver is not None:
@@ -169,7 +188,7 @@ def _of_all_ranks(seen: DiscriminatorStep, generator_loss: Tensor, ranks: Ranks)
     """The losses and logits of the global batch from those of each rank's part."""
     losses = ranks.gather(torch.stack([seen.loss, seen.penalty, generator_loss])[None]).mean(0)
     logits = (ranks.gather(seen.real_logits), ranks.gather(seen.fake_logits))
-    return DiscriminatorStep(losses[0], losses[1], *logits), losses[2]
+    return DiscriminatorStep(losses[0], losses[1], *logits, seen.real, seen.fake), losses[2]
 
 
 def _shown(problem: Problem, schedule: Schedule, device: torch.device) -> tuple[Tensor, ...]:
@@ -182,6 +201,8 @@ def _shown(problem: Problem, schedule: Schedule, device: torch.device) -> tuple[
 
 # The columns of metrics.jsonl beside `step`.
 COLUMNS = (
+    "diversity/fake",
+    "diversity/real",
     "gradient_norm/discriminator",
     "gradient_norm/generator",
     "images_per_second",
@@ -195,7 +216,7 @@ COLUMNS = (
 )
 
 
-def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor) -> dict[str, float]:
+def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor, ranks: Ranks) -> dict[str, float]:
     values = {
         "loss/discriminator": seen.loss,
         "loss/generator": generator_loss,
@@ -204,15 +225,12 @@ def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor)
         "logits/real_std": seen.real_logits.std(correction=0),
         "logits/fake_mean": seen.fake_logits.mean(),
         "logits/fake_std": seen.fake_logits.std(correction=0),
-        "gradient_norm/discriminator": _gradient_norm(state.discriminator),
-        "gradient_norm/generator": _gradient_norm(state.generator),
+        "gradient_norm/discriminator": gradient_norm(state.discriminator.parameters()),
+        "gradient_norm/generator": gradient_norm(state.generator.parameters()),
+        "diversity/real": diversity(seen.real, ranks.gather),
+        "diversity/fake": diversity(seen.fake, ranks.gather),
     }
     return {name: value.item() for name, value in values.items()}
-
-
-def _gradient_norm(module: nn.Module) -> Tensor:
-    """2-norm of the gradients that the last update used; they stay until the next one."""
-    return torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
 
 
 def _real_samples(problem: Problem, device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 D's batch norm adds the fakes of G's step to its running statistics too; training never reads those.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ Backward = Callable[[Tensor], Tensor]  # computes the gradients of a batch's los
 
 
 class NonFiniteLossError(LsganError):
-    """A loss became NaN or infinite; raised before the optimizer step, so the weights are still good."""
+    """A loss or a gradient became NaN or infinite; raised before the optimizer step: the weights are still good."""
 
 
 class DiscriminatorStep(NamedTuple):
@@ -29,6 +29,8 @@ class DiscriminatorStep(NamedTuple):
     penalty: Tensor  # scalar
     real_logits: Tensor  # [N, 1]
     fake_logits: Tensor  # [N, 1]
+    real: Tensor  # [N, ...]
+    fake: Tensor  # [N, ...]
 
 
 def backward(total: Tensor) -> Tensor:
@@ -64,10 +66,9 @@ def discriminator_step(
     adversarial = loss.discriminator(real_logits, fake_logits)
     regulariser = penalty(judge, real, fake, noise)
     total = adversarial + regulariser
-    optimizer.zero_grad(set_to_none=True)
-    _stop_unless_finite("discriminator", backward(total))
-    optimizer.step()
-    return DiscriminatorStep(adversarial.detach(), regulariser.detach(), real_logits.detach(), fake_logits.detach())
+    _update("discriminator", optimizer, total, backward)
+    seen = (adversarial, regulariser, real_logits, fake_logits, real, fake)
+    return DiscriminatorStep(*(tensor.detach() for tensor in seen))
 
 
 def generator_step(
@@ -87,9 +88,7 @@ def generator_step(
     """
     with _frozen(discriminator):
         value = loss.generator(discriminator(fake, *condition))
-        optimizer.zero_grad(set_to_none=True)
-        _stop_unless_finite("generator", backward(value))
-    optimizer.step()
+        _update("generator", optimizer, value, backward)
     return value.detach()
 
 
@@ -103,9 +102,24 @@ def _frozen(module: nn.Module) -> Iterator[None]:
         module.requires_grad_(True)
 
 
-def _stop_unless_finite(side: str, value: Tensor) -> None:
-    if not torch.isfinite(value):
+def _update(side: str, optimizer: torch.optim.Optimizer, loss: Tensor, backward: Callable[[Tensor], Tensor]) -> None:
+    """One step of gradient descent on `loss`, unless it or its gradient is not finite.
+
+    Loss and gradient are looked at together, after the backward pass: a look makes the host wait for a GPU.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss = backward(loss)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    norm = gradient_norm(weights).to(loss.device)
+    if not loss.isfinite() & norm.isfinite():
+        what, value = ("loss", loss) if not loss.isfinite() else ("gradient norm", norm)
         raise NonFiniteLossError(
-            f"the {side}'s loss is {value.item()}; its weights were left as they are. "
+            f"the {side}'s {what} is {value.item()}; its weights were left as they are. "
             "Lower optimizer.lr, or add a penalty (penalty=r1)"
         )
+    optimizer.step()
+
+
+def gradient_norm(weights: Iterable[nn.Parameter]) -> Tensor:
+    """2-norm of the weights' gradients, those of the last update until the next one; a scalar."""
+    return torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])

@@ -55,6 +55,14 @@ def test_without_a_terminal_a_line_now_and_then(screen, monkeypatch):
     assert text.getvalue() == f"step 20/100  {NUMBERS}\n"
 
 
+def test_a_warning_is_one_line(screen):
+    text = screen(terminal=False)
+    tracker = console.ConsoleTracker(steps=100, first_step=0)
+    tracker.log(Record(10, SCALARS, warning="D has won"))
+    tracker.close(Outcome("finished"))
+    assert text.getvalue() == "warning: step 10: D has won\n"
+
+
 def test_log_lines_are_whole_and_shown_once(screen):
     text = screen(terminal=False)
     console.show_log_lines()

@@ -122,3 +122,21 @@ def test_a_resumed_run_has_every_row_once(folder):
     again.log(Record(3, {"x": 30.0}))
     again.close(Outcome("finished"))
     assert rows(folder) == [{"step": 1, "x": 1.0}, {"step": 2, "x": 2.0}, {"step": 3, "x": 30.0}]
+
+
+def test_a_warning_stays_until_a_resume_from_before_it(folder):
+    folder.log(Record(1, {"x": 1.0}))
+    folder.log(Record(2, {"x": 1.0}, warning="D has won"))
+    folder.log(Record(3, {"x": 1.0}))
+    told = {"step": 2, "reason": "D has won"}
+    assert status(folder) == {"status": "running", "step": 3, "reason": None, "warning": told}
+    folder.close(Outcome("finished"))
+    assert status(folder) == {"status": "finished", "step": 3, "reason": None, "warning": told}
+    again = RunFolder(folder.path)
+    again.start(2, "seed: 1\n")
+    again.close(Outcome("interrupted", "Ctrl-C"))
+    assert status(folder)["warning"] == told
+    again = RunFolder(folder.path)
+    again.start(1, "seed: 1\n")
+    again.close(Outcome("finished"))
+    assert status(folder) == {"status": "finished", "step": 1, "reason": None}

@@ -1,5 +1,6 @@
 import pytest
 
+from lsgan.errors import CollapsedError
 from lsgan.tracking.tracker import NoService, Outcome, Record, Trackers
 
 
@@ -26,6 +27,7 @@ def test_all_hear_everything_and_the_end():
     [
         (ValueError("too hot"), Outcome("failed", "too hot")),
         (ValueError(), Outcome("failed", "ValueError")),
+        (CollapsedError("step 7: D has won"), Outcome("collapsed", "step 7: D has won")),
         (KeyboardInterrupt(), Outcome("interrupted", "Ctrl-C")),
     ],
 )

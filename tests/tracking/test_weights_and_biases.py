@@ -132,6 +132,13 @@ def test_other_modes_are_refused():
         WeightsAndBiases(project="p", mode="loud")
 
 
+@pytest.mark.parametrize("seconds", [0, -1.5, float("inf"), float("nan")])
+def test_no_wait_is_endless(seconds):
+    for name in ("init_timeout", "finish_timeout"):
+        with pytest.raises(ValueError, match=rf"{name}={seconds:g} must be a number of seconds above 0"):
+            WeightsAndBiases(project="p", **{name: seconds})
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds W&B's process in /proc")
 def test_training_goes_on_when_wandb_dies(info, caplog):
     tracker = WeightsAndBiases(project="p").start(info)

@@ -278,6 +278,16 @@ def test_a_loss_that_is_not_finite_stops_all_ranks(run, tmp_path):
     assert status(tmp_path / "runs" / "digits" / "r")["status"] == "failed"
 
 
+def test_a_collapse_stops_all_ranks(run, tmp_path):
+    watched = ("log_every=2", "collapse_steps=4", "collapse_diversity=1", "on_collapse=stop")
+    _, errors = run(2, *SMALL, *watched, "run=r", "steps=500", expect=1)
+    folder = tmp_path / "runs" / "digits" / "r"
+    assert "step 4: G makes nearly one sample" in errors
+    assert status(folder)["status"] == "collapsed"
+    (checkpoint,) = (folder / "checkpoints").glob("*.pt")
+    assert checkpoint.name == "step-000005.pt"  # the next step tells the others
+
+
 # Settings
 
 

@@ -5,10 +5,12 @@ from torch.testing import assert_close
 
 from lsgan.data.batches import Batch
 from lsgan.data.gaussian_ring import GaussianRing
+from lsgan.errors import CollapsedError
 from lsgan.latents import Normal
 from lsgan.losses import LeastSquares, NonSaturating
 from lsgan.penalties import R1, NoPenalty, WganGP
 from lsgan.tracking.tracker import Record
+from lsgan.training.collapse import CollapseWatch
 from lsgan.training.ema import Ema
 from lsgan.training.loop import Problem, train
 from lsgan.training.state import TrainState
@@ -34,11 +36,11 @@ def weights(state):
 
 @pytest.fixture
 def run(make_state, make_problem, make_schedule, tmp_path):
-    def run_training(state=None, loss=None, penalty=None, folder="checkpoints", **changes):
+    def run_training(state=None, loss=None, penalty=None, folder="checkpoints", watch=None, **changes):
         state, tracker = state or make_state(), Memory()
         schedule = make_schedule(**changes)
         problem = make_problem(loss, penalty, schedule.batch_size, schedule.seed)
-        train(state, problem, schedule, CPU, tracker, tmp_path / folder)
+        train(state, problem, schedule, CPU, tracker, tmp_path / folder, watch=watch)
         return state, tracker.records
 
     return run_training
@@ -66,6 +68,8 @@ def test_what_is_logged_when(run, tmp_path):
         "logits/fake_std",
         "gradient_norm/discriminator",
         "gradient_norm/generator",
+        "diversity/real",
+        "diversity/fake",
         "images_per_second",
     }
     assert all(isinstance(value, float) for value in records[1].scalars.values())
@@ -155,6 +159,46 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(run, make_state, tm
     with pytest.raises(NonFiniteLossError, match=r"^step 5: the discriminator's loss is nan"):
         run(state=state, steps=9)
     assert sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt")) == ["step-000002.pt", "step-000004.pt"]
+
+
+@pytest.fixture
+def frozen(make_state):
+    """A GAN whose G makes one sample for ever, and a watch of the last 4 steps."""
+
+    def make(on_collapse):
+        state = make_state(batch_norm=False)
+        with torch.no_grad():
+            state.generator[0].weight.zero_()
+        state.generator_optimizer = torch.optim.SGD(state.generator[-1:].parameters(), lr=0.0)
+        return state, CollapseWatch(LeastSquares(a=-1, b=1, c=0).reference, on_collapse, 4, 0.1)
+
+    return make
+
+
+def test_a_collapse_is_told_once_and_training_goes_on(run, frozen):
+    state, watch = frozen("warn")
+    state, records = run(state=state, watch=watch, steps=8)
+    assert state.step == 8
+    assert [(r.step, r.warning) for r in records if r.warning] == [(4, watch.alarm)]  # rows 2 and 4
+    assert "the median diversity of its batches is 0 of the real ones'" in watch.alarm
+
+
+def test_a_collapse_stops_the_run_and_saves_it(run, frozen, tmp_path):
+    state, watch = frozen("stop")
+    with pytest.raises(CollapsedError, match=r"^step 4: G makes nearly one sample: over the last 4 steps the median"):
+        run(state=state, watch=watch, steps=9, checkpoint_every=100)
+    assert state.step == 4
+    assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000004.pt"]
+    with pytest.raises(
+        CollapsedError, match=r"^the run has collapsed \(G makes .*\): add on_collapse=warn to go on all"
+    ):
+        run(state=state, watch=watch, steps=9)
+    assert state.step == 4
+
+
+def test_the_watch_changes_nothing_in_training(run, frozen):
+    watched, unwatched = (run(watch=watch)[0] for watch in (frozen("warn")[1], None))
+    assert_close(weights(watched), weights(unwatched), atol=0, rtol=0)
 
 
 def test_it_learns(make_state, make_schedule, tmp_path):

@@ -95,6 +95,8 @@ def test_results_tell_what_d_saw():
     assert_close(seen.fake_logits, fake_logits)
     assert_close(seen.loss, LOSS.discriminator(real_logits, fake_logits))
     assert seen.penalty > 0
+    assert torch.equal(seen.real, toy.real)
+    assert torch.equal(seen.fake, toy.fake)
     assert not any(t.requires_grad for t in seen)
 
 
@@ -120,6 +122,44 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(bad):
         toy.g_step()
     assert same(before, toy.weights()) == [True, True]
     assert all(p.requires_grad for p in toy.discriminator.parameters())
+
+
+class Explodes(torch.autograd.Function):
+    """The identity, with a gradient that is not finite."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * float("inf")
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update():
+    toy = Toy()
+    toy.discriminator.append(nn.Identity())
+    toy.discriminator[-1].forward = Explodes.apply
+    before = toy.weights()
+    advice = "its weights were left as they are. Lower optimizer.lr, or add a penalty"
+    with pytest.raises(NonFiniteLossError, match=rf"^the discriminator's gradient norm is (nan|inf); {advice}"):
+        toy.d_step()
+    with pytest.raises(NonFiniteLossError, match=rf"^the generator's gradient norm is (nan|inf); {advice}"):
+        toy.g_step()
+    assert same(before, toy.weights()) == [True, True]
+    assert all(p.requires_grad for p in toy.discriminator.parameters())
+
+
+def test_each_half_step_makes_the_host_wait_once(monkeypatch):
+    """Loss and gradient are checked by one look: on a GPU each look waits for all work before it."""
+    looks = []
+    look = torch.Tensor.__bool__
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda tensor: looks.append(1) or look(tensor))
+    toy = Toy()
+    toy.d_step()
+    assert len(looks) == 1
+    toy.g_step()
+    assert len(looks) == 2
 
 
 class Sees(nn.Module):
