@@ -153,6 +153,15 @@ def test_resume_keeps_the_experiment_and_changes_the_rest(composed, tmp_path):
             config.for_resume(tmp_path, composed(), [f"resume={tmp_path}", forbidden])
 
 
+def test_a_run_of_an_older_version_gets_the_settings_that_it_lacks(composed, tmp_path):
+    values = config.assemble(composed("seed=7")).resolved("r")
+    for key in ("on_collapse", "best_metric", "resume_override"):
+        del values[key]
+    (tmp_path / "config.yaml").write_text(config.to_yaml(values))
+    settings = config.check(config.for_resume(tmp_path, composed("on_collapse=stop"), []))
+    assert (settings.seed, settings.on_collapse, settings.best_metric) == (7, "stop", None)
+
+
 def test_a_resume_folder_that_is_none(tmp_path):
     with pytest.raises(LsganError, match=r"is not a run folder: it has no config.yaml"):
         config.load(tmp_path)

@@ -354,7 +354,7 @@ MISTAKES = {
     ("data_dir=~/x",): "data_dir=~/x is not understood: write key=value; a value with special characters needs quotes",
     ("steps",): "steps is not understood: write key=value",
     ("best_mode=most",): "best_mode=most must be min or max",
-    ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of gradient_norm/discriminator, ",
+    ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of diversity/fake, ",
 }
 
 

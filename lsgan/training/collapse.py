@@ -9,6 +9,7 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from lsgan.losses import Reference
@@ -25,7 +26,8 @@ def diversity(samples: Tensor, gather: Callable[[Tensor], Tensor] = lambda part:
     It is the root mean square distance of two samples, divided by the square root of twice the number of coordinates;
     in the units of the samples, a scalar without a graph.
     """
-    values = samples.detach().flatten(1).float()
+    values = samples.detach().flatten(1)
+    values = values.to(torch.promote_types(values.dtype, torch.float32))
     mean = gather(values.mean(0, keepdim=True)).mean(0)
     return gather((values - mean).square().mean(0, keepdim=True)).mean().sqrt()
 
