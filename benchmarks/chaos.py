@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 5.0  # about, from the command to the first step
 SMALL = ("dataset=digits", "architecture.width=8", "batch_size=16")
 EXPERIMENTS = {
     "lsgan_b1c0a-1": SMALL,
@@ -42,7 +44,7 @@ class Result:
 
     kills: int = 0
     in_a_checkpoint: int = 0
-    before_the_first_step: int = 0
+    in_the_start: int = 0
     steps_lost: int = 0
     same_weights: bool = False
     same_rows: bool = False
@@ -77,39 +79,41 @@ def torment(overrides: tuple[str, ...], folder: Path, kills: int, steps: int, dr
     seconds = time.perf_counter() - start
     result = Result()
     while result.kills < kills:
+        begun = log_size(killed)
         process = subprocess.Popen([*command, "run=killed"], cwd=folder, stdout=subprocess.DEVNULL)
-        reached = last_step(killed)
-        wait_for_begin(process, killed, reached)
+        if draw.random() < 0.9:  # the others are killed anywhere in the start, too
+            while process.poll() is None and log_size(killed) == begun:
+                time.sleep(0.005)
+            longest = max(0.5, (seconds - START_SECONDS) / 2)
+        else:
+            longest = START_SECONDS
         try:
-            process.wait(draw.uniform(-0.1, 1) * seconds / 8)  # a negative one is over at once
+            process.wait(draw.uniform(0, longest))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            note_kill(result, killed, reached)
+            note_kill(result, killed, in_the_start=log_size(killed) == begun)
         if process.returncode == 0:  # it had ended: once more from the start
             check(whole, killed, result)
-            for path in sorted(killed.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            killed.rmdir()
+            shutil.rmtree(killed)
     subprocess.run([*command, "run=killed"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     check(whole, killed, result)
     return result
 
 
-def wait_for_begin(process: subprocess.Popen[bytes], run: Path, reached: int) -> None:
-    """Until the process goes on training, so that most kills hit the training and not the start of Python."""
-    while process.poll() is None and last_step(run) <= last_checkpoint(run) and last_step(run) <= reached:
-        if random.random() < 0.001:  # some hit the start all the same
-            return
-        time.sleep(0.01)
+def log_size(run: Path) -> int:
+    """Of train.log, which grows when the training begins."""
+    path = run / "train.log"
+    return path.stat().st_size if path.exists() else 0
 
 
-def note_kill(result: Result, run: Path, reached: int) -> None:
+def note_kill(result: Result, run: Path, in_the_start: bool) -> None:
     """What the kill has cost."""
     result.kills += 1
     result.in_a_checkpoint += any((run / "checkpoints").glob("*.part")) if (run / "checkpoints").exists() else 0
-    result.before_the_first_step += last_step(run) <= reached
-    result.steps_lost += last_step(run) - last_checkpoint(run)
+    result.in_the_start += in_the_start
+    if not in_the_start:
+        result.steps_lost += last_step(run) - last_checkpoint(run)
 
 
 def last_step(run: Path) -> int:
@@ -152,13 +156,13 @@ def same(one: Any, other: Any) -> bool:
 
 def table(results: dict[str, Result]) -> Table:
     """One row an experiment, and their sum."""
-    shown = Table("experiment", "kills", "in a checkpoint", "before a step", "steps done again", "weights", "rows")
+    shown = Table("experiment", "kills", "in a checkpoint", "in the start", "steps done again", "weights", "rows")
     for name, result in results.items():
         shown.add_row(
             name,
             str(result.kills),
             str(result.in_a_checkpoint),
-            str(result.before_the_first_step),
+            str(result.in_the_start),
             str(result.steps_lost),
             "equal" if result.same_weights else "DIFFERENT",
             "equal" if result.same_rows else "DIFFERENT",

@@ -276,8 +276,8 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
         OmegaConf.update(cfg, key, OmegaConf.select(now, key), merge=False)
     if "steps" in changed:
         cfg["images"] = None
-    for key in now.keys() - cfg.keys():  # settings that the version which began the run did not have
-        cfg[key] = now[key]
+    for name in now.keys() - cfg.keys():  # settings that the version which began the run did not have
+        cfg[name] = now[name]
     cfg["resume"] = str(folder)
     return cfg
 
