@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import tarfile
 import zipfile
 
 import numpy as np
@@ -244,9 +245,13 @@ def test_a_list_in_parquet_beside_images_is_no_data_set(tmp_path, drawings):
 def test_a_tar_that_ends_with_a_zip(tmp_path, make_lmdb, drawings):
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "x.webp").write_bytes(*drawings(1).values())
-    zip_of(tmp_path / "f", tmp_path / "f" / "z.zip")
-    shutil.make_archive(str(tmp_path / "t"), "tar", tmp_path / "f")
-    assert levels(tmp_path / "t.tar", tmp_path / "scratch") == levels(tmp_path / "f", tmp_path / "scratch")
+    zip_of(tmp_path / "f", tmp_path / "z.zip")  # of one image
+    (tmp_path / "f" / "y.webp").write_bytes(*drawings(1).values())
+    with tarfile.open(tmp_path / "t.tar", "w") as tar:
+        for path in (tmp_path / "f" / "x.webp", tmp_path / "f" / "y.webp", tmp_path / "z.zip"):
+            tar.add(path, path.name)
+    assert zipfile.is_zipfile(tmp_path / "t.tar")
+    assert len(levels(tmp_path / "t.tar", tmp_path / "scratch")) == 2
 
 
 def test_damaged_pages_of_an_lmdb(tmp_path, make_lmdb, drawings):

@@ -94,6 +94,17 @@ def test_the_best_after_a_kill_is_that_of_an_undisturbed_run(make_state, tmp_pat
     assert best(tmp_path) == 2
 
 
+def test_a_best_that_lies_ahead_belongs_to_another_course(make_state, tmp_path):
+    """Step 3 was the best, but its checkpoint was damaged and the run went on from step 1 with other values."""
+    state = make_state()
+    for step, value in ((1, 5.0), (3, 2.0), (2, 3.0), (3, 4.0)):
+        if step == 2:
+            (tmp_path / "step-000003.pt").rename(tmp_path / "step-000003.pt.damaged")
+        state.step = step
+        Saver(tmp_path, 1, "fid", "min").after_step(state, {"fid": value}, due=True)
+    assert best(tmp_path) == 2
+
+
 def test_another_metric_starts_anew(make_state, tmp_path):
     state = make_state()
     Saver(tmp_path, 1, "fid", "min").after_step(state, {"fid": 1.0}, due=True)
