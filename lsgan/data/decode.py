@@ -66,9 +66,10 @@ def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
 
 def _fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     image.draft(None, (2 * how.resolution, 2 * how.resolution))  # does nothing but for JPEG
-    image = _in_mode("L" if how.channels == 1 else "RGB", ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)
+    image = _in_mode("L" if how.channels == 1 else "RGB", image)
     size = (how.resolution, how.resolution)
-    if how.crop:
+    if how.crop and image.width != image.height:
         side = min(image.size)
         left, top = ((length - side) // 2 for length in image.size)
         image = image.crop((left, top, left + side, top + side))
@@ -82,11 +83,11 @@ def _in_mode(mode: str, image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _from_16_bits(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         opaque = Image.new("RGB", image.size, "white")
         opaque.paste(image, mask=image)
         image = opaque
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
