@@ -188,15 +188,7 @@ def check(cfg: DictConfig) -> Settings:
         if rate is not None and not (_is_number(rate) and rate > 0 and math.isfinite(rate)):
             raise LsganError(f"optimizer.{side}.lr={rate} must be a number above 0 (optimizer.lr sets both sides)")
     settings.runs_dir, settings.data_dir = settings.runs_dir.expanduser(), settings.data_dir.expanduser()
-    root = settings.dataset.get("root")
-    for name in ("data_dir", "runs_dir"):
-        if root is not None and getattr(settings, name).absolute().is_relative_to(
-            Path(str(root)).expanduser().absolute()
-        ):
-            raise LsganError(
-                f"{name}={getattr(settings, name)} lies inside dataset.root={root}, where its pictures would be taken "
-                f"for images: set {name}=<a folder elsewhere>"
-            )
+    _check_places(settings)
     if settings.images is not None:
         settings.steps = math.ceil(settings.images / settings.batch_size)
     return settings
@@ -390,6 +382,18 @@ def _check_batch_norm(networks: Iterable["nn.Module"], batch_size: int) -> None:
 
     if batch_size == 1 and any(isinstance(module, _BatchNorm) for net in networks for module in net.modules()):
         raise LsganError("batch_size=1 must be at least 2: batch norm needs two samples to tell their spread")
+
+
+def _check_places(settings: Settings) -> None:
+    """What is written must not lie among the images that are read."""
+    root = settings.dataset.get("root")
+    for name in ("data_dir", "runs_dir"):
+        place = getattr(settings, name)
+        if root is not None and place.absolute().is_relative_to(Path(str(root)).expanduser().absolute()):
+            raise LsganError(
+                f"{name}={place} lies inside dataset.root={root}, where its pictures would be taken for images: "
+                f"set {name}=<a folder elsewhere>"
+            )
 
 
 def _check_unread(cfg: DictConfig) -> None:

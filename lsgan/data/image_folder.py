@@ -1,6 +1,6 @@
 """Any images: a folder, an archive, a database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,16 +45,12 @@ class ImageFolder(ImageDataset):
     @contextmanager
     def open_source(self, data_dir: Path, scratch: Path) -> Iterator[Source]:
         with open_archive(self._path, scratch) as source:
-            num_classes = len(source.classes or ())
-            if self.classes not in (None, num_classes):
-                raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {num_classes} classes")
+            self._check_classes(source.classes)
             yield source
 
     def prepare(self, data_dir: Path) -> Store:
         store = super().prepare(data_dir)
-        num_classes = len(store.classes or ())
-        if self.classes not in (None, num_classes):  # a store of before
-            raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {num_classes} classes")
+        self._check_classes(store.classes)  # it may have been packed before
         return store
 
     @cached_property
@@ -69,6 +65,11 @@ class ImageFolder(ImageDataset):
         except OSError as error:
             raise LsganError(f"dataset.root={self.root}: {error.filename} cannot be read ({error.strerror})") from error
         return len(names) if names else None
+
+    def _check_classes(self, found: Sequence[str] | None) -> None:
+        num_classes = len(found or ())
+        if self.classes not in (None, num_classes):
+            raise LsganError(f"dataset.classes={self.classes}, but {self._path} has {num_classes} classes")
 
     @property
     def _path(self) -> Path:

@@ -100,7 +100,7 @@ class ImageDataset(ABC):
             LsganError: the images are not there, or cannot be read.
         """
         try:
-            folder = self._kept_store(data_dir) or self._packed_store(data_dir)
+            folder = self._folder(data_dir)
             store = open_store(folder)
         except OSError as error:
             raise LsganError(f"{self.name}: {error.filename or data_dir} cannot be read ({error.strerror})") from error
@@ -129,9 +129,8 @@ class ImageDataset(ABC):
         """Batches of samples one by one, as PNG files."""
         save_images(batches, folder)
 
-    def _recipe(self, data_dir: Path) -> Recipe:
-        fit = Fit(self.resolution, self.channels, self.crop)
-        return Recipe(self.source_id(data_dir), self.fingerprint(data_dir) or "", fit)
+    def _recipe(self, data_dir: Path, fingerprint: str) -> Recipe:
+        return Recipe(self.source_id(data_dir), fingerprint, Fit(self.resolution, self.channels, self.crop))
 
     def _stores(self, data_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Every whole store of this name, the newest first, and the recipe that it was made by."""
@@ -142,21 +141,27 @@ class ImageDataset(ABC):
             except LsganError as error:
                 log.warning("%s", error)
 
+    def _folder(self, data_dir: Path) -> Path:
+        """Of the store; made first if need be. To ask for the fingerprint may be to list millions of files: once."""
+        fingerprint = self.fingerprint(data_dir)
+        if fingerprint is None:
+            kept = self._kept_store(data_dir)
+            if kept is not None:
+                return kept
+            self.fetch(data_dir)
+            fingerprint = self.fingerprint(data_dir)
+        return self._packed_store(data_dir, self._recipe(data_dir, fingerprint or ""))
+
     def _kept_store(self, data_dir: Path) -> Path | None:
         """A store of these images and settings, when the files that it was made from are gone."""
-        if self.fingerprint(data_dir) is not None:
-            return None
-        wanted = self._recipe(data_dir).settings()
+        wanted = self._recipe(data_dir, "").settings()
         for folder, made_by in self._stores(data_dir):
             if not differences({**made_by, "fingerprint": ""}, wanted):
                 log.info("the files of %s are not there; what was packed from them is", self.name)
                 return folder
         return None
 
-    def _packed_store(self, data_dir: Path) -> Path:
-        if self.fingerprint(data_dir) is None:
-            self.fetch(data_dir)
-        recipe = self._recipe(data_dir)
+    def _packed_store(self, data_dir: Path, recipe: Recipe) -> Path:
         folder = data_dir / "packed" / f"{self.name}-{recipe.digest()}"
         if not folder.exists():
             for other, made_by in self._stores(data_dir):

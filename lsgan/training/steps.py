@@ -102,7 +102,7 @@ def _frozen(module: nn.Module) -> Iterator[None]:
         module.requires_grad_(True)
 
 
-def _update(side: str, optimizer: torch.optim.Optimizer, loss: Tensor, backward: Callable[[Tensor], Tensor]) -> None:
+def _update(side: str, optimizer: torch.optim.Optimizer, loss: Tensor, backward: Backward) -> None:
     """One step of gradient descent on `loss`, unless it or its gradient is not finite.
 
     Loss and gradient are looked at together, after the backward pass: a look makes the host wait for a GPU.

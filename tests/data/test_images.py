@@ -123,3 +123,13 @@ def test_a_picture_of_classes_has_one_a_row():
 
     rows = Many(name="many", resolution=8).labels_shown.view(10, 8)
     assert rows[:, 0].tolist() == [0, 415, 831, 1246, 1662, 2077, 2493, 2908, 3324, 3739]
+
+
+def test_the_files_are_looked_at_once(tmp_path, monkeypatch):
+    """A folder of millions is listed for its fingerprint at every start."""
+    (tmp_path / "number").write_text("3")
+    asked, fingerprint = [], Files.fingerprint
+    monkeypatch.setattr(Files, "fingerprint", lambda self, data_dir: asked.append(1) or fingerprint(self, data_dir))
+    files().prepare(tmp_path)
+    files().prepare(tmp_path)
+    assert len(asked) == 2

@@ -1,11 +1,8 @@
 """The real download code of torchvision against a server on loopback."""
 
-import functools
 import gzip
 import hashlib
-import http.server
 import struct
-import threading
 
 import numpy as np
 import pytest
@@ -16,23 +13,6 @@ from lsgan.data.torchvision_sets import CelebA, Cifar10, FashionMnist, Mnist
 from lsgan.errors import LsganError
 
 
-@pytest.fixture
-def server(tmp_path):
-    """Serves tmp_path/site; yields its address."""
-    site = tmp_path / "site"
-    site.mkdir()
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield site, f"http://127.0.0.1:{httpd.server_port}/"
-        httpd.shutdown()
-
-
 def idx(array):
     """An array in MNIST's own file format, gzipped."""
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
@@ -40,17 +20,16 @@ def idx(array):
 
 
 @pytest.mark.parametrize("data_set", [Mnist, FashionMnist])
-def test_mnist_is_downloaded_once_and_packed(tmp_path, server, monkeypatch, data_set):
-    site, address = server
+def test_mnist_is_downloaded_once_and_packed(tmp_path, site, monkeypatch, data_set):
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
     labels = np.arange(50, dtype=np.uint8) % 10
     resources = []
     for name, content in {"train-images-idx3": images, "train-labels-idx1": labels}.items():
         for split in (name, name.replace("train", "t10k")):
-            (site / f"{split}-ubyte.gz").write_bytes(idx(content))
+            site.files[f"/{split}-ubyte.gz"] = idx(content)
             resources.append((f"{split}-ubyte.gz", hashlib.md5(idx(content)).hexdigest()))
     torchvision_class = {Mnist: datasets.MNIST, FashionMnist: datasets.FashionMNIST}[data_set]
-    monkeypatch.setattr(torchvision_class, "mirrors", [address])
+    monkeypatch.setattr(torchvision_class, "mirrors", [site.url("/")])
     monkeypatch.setattr(torchvision_class, "resources", resources)
     data = data_set(name="m", resolution=28, channels=1)
     batch = data.open(tmp_path / "data", 8, 0).batch(0, torch.device("cpu")).samples
@@ -64,8 +43,8 @@ def test_mnist_is_downloaded_once_and_packed(tmp_path, server, monkeypatch, data
 
 
 @pytest.mark.parametrize("data_set", [Mnist, FashionMnist, Cifar10])
-def test_a_failed_download_is_one_sentence(tmp_path, server, monkeypatch, data_set):
-    _, address = server  # which answers 404 to everything
+def test_a_failed_download_is_one_sentence(tmp_path, site, monkeypatch, data_set):
+    address = site.url("/")  # which answers 404 to everything
     monkeypatch.setattr(datasets.MNIST, "mirrors", [address])
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])
     monkeypatch.setattr(datasets.CIFAR10, "url", address + "cifar.tar.gz")
