@@ -31,12 +31,15 @@ def main(cfg: DictConfig) -> None:
     from lsgan.tracking.console import ConsoleTracker, show_log_lines
     from lsgan.tracking.tracker import RunInfo, Trackers
     from lsgan.training.distributed import joined, together
-    from lsgan.training.loop import Problem, train
+    from lsgan.training.loop import train
+    from lsgan.training.memory import peak_bytes
+    from lsgan.training.problem import Problem
 
     show_log_lines()
     world = World.from_environment()
     experiment = config.assemble(cfg)
     settings, state, runtime = experiment.settings, experiment.state, experiment.runtime
+    runtime.apply()
     batches = experiment.dataset.open(
         settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb, world
     )
@@ -53,18 +56,20 @@ def main(cfg: DictConfig) -> None:
             log.info("the run has finished its %d steps: add steps=<more> to go further", settings.steps)
             return
         if folder is None:
-            train(state, problem, experiment.schedule, runtime.torch_device, Trackers(), None, ranks)
+            train(state, problem, experiment.schedule, runtime, Trackers(), None, ranks)
             return
         values = experiment.resolved(run=folder.path.name)
         info = RunInfo(folder.path, settings.study, folder.path.name, config.flat(values), experiment.tags)
         folder.start(state.step, config.to_yaml(values))
         log.info("run folder: %s", folder.path)
+        log.info("%s", runtime.describe())
         log.info("%s", describe(experiment.loss))
         with Trackers(folder) as trackers:
             trackers.add(experiment.service.start(info))
             trackers.add(ConsoleTracker(settings.steps, state.step))
             watch = experiment.collapse_watch(folder.metrics())
-            train(state, problem, experiment.schedule, runtime.torch_device, trackers, folder.checkpoints, ranks, watch)
+            train(state, problem, experiment.schedule, runtime, trackers, folder.checkpoints, ranks, watch)
+        log.info("most memory: %s", _gigabytes(peak_bytes(runtime.torch_device)))
         log.info("run folder:  %s", folder.path)
         log.info("last sample: %s", folder.last_picture)
         log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
@@ -80,6 +85,10 @@ def _folder(experiment: config.Experiment) -> "RunFolder":
     if settings.run is not None:
         return RunFolder.open(settings.runs_dir / settings.study / settings.run)
     return RunFolder.create(settings.runs_dir / settings.study, experiment.run_name)
+
+
+def _gigabytes(num_bytes: int | None) -> str:
+    return "not known on this system" if num_bytes is None else f"{num_bytes / 1e9:.2f} GB"
 
 
 if __name__ == "__main__":

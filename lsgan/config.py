@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lsgan.errors import LsganError
-from lsgan.instantiate import did_you_mean, instantiate, takes, typed
+from lsgan.instantiate import check_arguments, did_you_mean, instantiate, takes, typed
 from lsgan.world import World
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lsgan.penalties import Penalty
     from lsgan.tracking.tracker import Service
     from lsgan.training.collapse import CollapseWatch
-    from lsgan.training.loop import Schedule
+    from lsgan.training.problem import Schedule
     from lsgan.training.runtime import Runtime
     from lsgan.training.state import TrainState
 
@@ -70,6 +70,7 @@ class Settings:
     resume_override: bool = MISSING
 
 
+_COMPONENTS = ("dataset", "architecture", "latent", "loss", "penalty", "runtime", "tracker")
 _AT_LEAST = {
     "steps": 1,
     "images": 1,
@@ -151,6 +152,8 @@ class Experiment:
         for key in {"root", "archive"} & dataset.keys():
             dataset[key] = None if dataset[key] is None else str(Path(dataset[key]).expanduser().absolute())
         values["dataset"] = dataset
+        # what `auto` picked here: resumed on another machine, the run keeps its precision
+        values["runtime"] = {**self.settings.runtime, "precision": self.runtime.chosen_precision.name}
         return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
 
 
@@ -165,6 +168,8 @@ def check(cfg: DictConfig) -> Settings:
         raise LsganError(f"{', '.join(missing)} must be given: add {' '.join(f'{key}=<value>' for key in missing)}")
     _check_unread(cfg)
     settings: Settings = typed(Settings, cfg)
+    for component in _COMPONENTS:
+        check_arguments(getattr(settings, component), component)
     for name, least in _AT_LEAST.items():
         value = getattr(settings, name)
         if value is not None and not (value >= least and math.isfinite(value)):
@@ -346,17 +351,19 @@ def _new_state(settings: Settings, networks: "Networks", runtime: "Runtime") -> 
     from lsgan.training.state import TrainState
 
     generator, discriminator = (runtime.place(network) for network in networks)
+    generator_ema = Ema(generator, settings.ema_halflife_images)
     return TrainState(
-        generator=generator,
-        discriminator=discriminator,
-        generator_ema=Ema(generator, settings.ema_halflife_images),
+        generator=runtime.compiled(generator),
+        discriminator=runtime.compiled(discriminator),
+        generator_ema=generator_ema,
         generator_optimizer=build(settings, "optimizer", generator.parameters(), part="generator"),
         discriminator_optimizer=build(settings, "optimizer", discriminator.parameters(), part="discriminator"),
     )
 
 
 def _schedule(settings: Settings) -> "Schedule":
-    from lsgan.training.loop import COLUMNS, Schedule
+    from lsgan.training.loop import COLUMNS
+    from lsgan.training.problem import Schedule
 
     if settings.best_metric not in (None, *COLUMNS):
         raise LsganError(

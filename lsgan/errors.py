@@ -13,5 +13,9 @@ class CollapsedError(LsganError):
     exit_code = 3  # 2 is what shells and Hydra use for a wrong command line
 
 
+class NonFiniteError(LsganError):
+    """A loss, a gradient or a weight became NaN or infinite."""
+
+
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM, as Ctrl-C is KeyboardInterrupt."""

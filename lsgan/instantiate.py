@@ -16,6 +16,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from lsgan.errors import LsganError
+from lsgan.signatures import parameters_of
 
 
 def instantiate(node: Any, name: str, *args: Any, **given: Any) -> Any:
@@ -31,15 +32,29 @@ def instantiate(node: Any, name: str, *args: Any, **given: Any) -> Any:
     target = _target(node, name)
     values = {k: v for k, v in node.items() if k != "_target_"}
     parameters = _parameters(target, given)
-    unknown = [k for k in values if k not in parameters]
-    if unknown and not _takes_any_key(target):
-        raise LsganError(f"{name}.{unknown[0]} is read by nothing{did_you_mean(unknown[0], parameters)}: take it out")
+    if not _takes_any_key(target):
+        _check_known(values, parameters, name)
     if target.__module__.startswith("lsgan."):
         values = _typed_arguments(target, parameters, values, name)
     try:
         return target(*args, **values, **given)
     except (ValueError, TypeError, IndexError) as error:
         raise LsganError(f"{name}: {error}") from error
+
+
+def check_arguments(node: Any, name: str) -> None:
+    """Names and types of a component's arguments, without importing it; `instantiate` finds what is wrong beyond that.
+
+    Raises:
+        LsganError: an argument is unknown or of a wrong type.
+    """
+    parameters = parameters_of(str(node.get("_target_"))) if isinstance(node, dict) else None
+    if parameters is None:
+        return
+    values = {key: value for key, value in node.items() if key != "_target_"}
+    _check_known(values, parameters, name)
+    fields: list[Any] = [(key, _for_omegaconf(parameters[key])) for key in values]
+    typed(dataclasses.make_dataclass("Arguments", fields), OmegaConf.create(values), prefix=f"{name}.")
 
 
 def takes(node: Any, name: str, parameter: str) -> bool:
@@ -92,6 +107,17 @@ def _parameters(target: Callable[..., Any], given: Iterable[str]) -> dict[str, i
     return {name: p for name, p in parameters if name not in given and p.kind not in any_keys}
 
 
+def _check_known(values: Iterable[str], parameters: Iterable[str], name: str) -> None:
+    for key in values:
+        if key not in parameters:
+            raise LsganError(f"{name}.{key} is read by nothing{did_you_mean(key, parameters)}: take it out")
+
+
+def _for_omegaconf(hint: Any) -> Any:
+    """The type, or Any in the place of a Literal, of which OmegaConf knows nothing; the constructor has to check it."""
+    return Any if typing.get_origin(hint) is typing.Literal else hint
+
+
 def _takes_any_key(target: Callable[..., Any]) -> bool:
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
 
@@ -102,9 +128,7 @@ def _typed_arguments(
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     fields: list[Any] = []
     for name_, p in parameters.items():
-        hint = hints.get(name_, Any)
-        if typing.get_origin(hint) is typing.Literal:  # OmegaConf knows none; the constructor has to check it
-            hint = Any
+        hint = _for_omegaconf(hints.get(name_, Any))
         default = MISSING if p.default is inspect.Parameter.empty else p.default
         fields.append((name_, hint, dataclasses.field(default_factory=partial(copy.copy, default))))
     extra = {key: value for key, value in values.items() if key not in parameters}  # for a target with **kwargs

@@ -20,11 +20,13 @@ from lsgan.losses import LeastSquares
 from lsgan.penalties import R1, LsganGP, NoPenalty, Penalty, WganGP
 from lsgan.training.distributed import joined, together
 from lsgan.training.ema import Ema
-from lsgan.training.loop import Problem, Schedule, train, train_step
+from lsgan.training.loop import train, train_step
+from lsgan.training.problem import Problem, Schedule, inputs
+from lsgan.training.runtime import Runtime
 from lsgan.training.state import TrainState
 from lsgan.world import World
 
-CPU = torch.device("cpu")
+CPU, RUNTIME = torch.device("cpu"), Runtime("cpu", "fp32")
 RING, DIGITS = GaussianRing(name="ring"), Digits(name="digits", resolution=16, channels=1, flip=True)
 SMALL = {"shape": (1, 16, 16), "z_dim": 5, "width": 4}
 
@@ -106,12 +108,12 @@ def outcome(case: Case, world: World, folder: Path) -> dict:
     tracker = Memory()
     ranks = together(state, world, sync_batch_norm=True)
     source.seen.clear()
-    train(state, problem, schedule, CPU, tracker, None, ranks)
+    train(state, problem, schedule, RUNTIME, tracker, None, ranks)
     steps = schedule.steps * case.discriminator_steps
     weights = {name: part.state_dict() for name, part in state._parts().items() if "optimizer" not in name}
     found = {"weights": copy.deepcopy(weights), "real": source.seen[-steps:], "z": latents[-steps:]}
     with torch.profiler.profile() as profile:
-        train_step(state, problem, schedule, CPU, ranks)
+        train_step(state, problem, schedule, RUNTIME, lambda k: inputs(k, problem, schedule, CPU, world), ranks)
     return {
         **found,
         "communicated": Counter(event.name for event in profile.events() if event.name.startswith("gloo:")),

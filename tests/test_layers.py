@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "streams", "world"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"command", "config", "instantiate", "prepare", "sample"}
+TOP = {"command", "config", "instantiate", "prepare", "sample", "signatures"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -93,6 +93,7 @@ def test_torch_is_not_imported_before_the_config_is_checked():
         PACKAGE / "config.py",
         PACKAGE / "instantiate.py",
         PACKAGE / "command.py",
+        PACKAGE / "signatures.py",
         PACKAGE / "errors.py",
     ):
         top_level = ast.Module(

@@ -158,19 +158,31 @@ def test_points(train, tmp_path):
 
 @pytest.mark.parametrize("loss", ["lsgan_b1c1a0", "nsgan", "minimax", "hinge", "wgan"])
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp", "lsgan_gp"])
-def test_losses_with_penalties(composed, tmp_path, loss, penalty):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_losses_with_penalties(composed, tmp_path, loss, penalty, precision):
     """In process: every pair makes finite steps on real digits."""
     from lsgan import config
-    from lsgan.training.loop import Problem, train_step
+    from lsgan.training.loop import train_step
+    from lsgan.training.problem import Problem, inputs
 
     cfg = composed(
-        f"loss={loss}", f"penalty={penalty}", "architecture.width=4", "batch_size=8", "discriminator_steps=2"
+        f"loss={loss}",
+        f"penalty={penalty}",
+        f"runtime.precision={precision}",
+        "architecture.width=4",
+        "batch_size=8",
+        "discriminator_steps=2",
     )
     experiment = config.assemble(cfg)
     batches = experiment.dataset.open(tmp_path, 8, 0)
     problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
+    schedule, runtime = experiment.schedule, experiment.runtime
+
+    def feed(index):
+        return inputs(index, problem, schedule, torch.device("cpu"))
+
     for _ in range(3):
-        seen, generator_loss = train_step(experiment.state, problem, experiment.schedule, torch.device("cpu"))
+        seen, generator_loss = train_step(experiment.state, problem, schedule, runtime, feed)
     assert all(t.isfinite().all() for t in (*seen, generator_loss))
     assert (seen.penalty > 0) == (penalty != "none")
 
@@ -179,7 +191,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path):
     result = train("run=r", "steps=200", "optimizer.lr=1.0e+20", "log_every=1", "checkpoint_every=1", *OFF, expect=1)
     run = tmp_path / "runs" / "digits" / "r"
     assert re.search(
-        r"^error: step \d+: the (discriminator|generator)'s (loss|gradient norm) is (nan|inf|-inf); its weights",
+        r"^error: step \d+: (loss|gradient_norm)/(discriminator|generator) is (nan|inf|-inf); nothing is saved",
         result.stderr,
     )
     assert result.stderr.count("\n") == 1
@@ -374,3 +386,44 @@ def test_help_is_for_people(train):
     for part in ("Choices (group=choice)", "lsgan_b1c0a-1", "lsun_church", "python train.py resume=", "batch_size: 32"):
         assert part in output
     assert "Hydra (https" not in output
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--cfg job", "loss=lsgn", "optimizer.lrr=1", "steps=many", "loss.a=one"]
+)
+def test_help_and_mistakes_do_not_wait_for_torch(python, arguments):
+    expected = 0 if arguments.startswith("--") else 1
+    imported = python("-X", "importtime", str(ROOT / "train.py"), *arguments.split(), expect=expected).stderr
+    modules = {
+        line.split("|")[-1].strip().split(".")[0] for line in imported.splitlines() if line.startswith("import ")
+    }
+    assert "hydra" in modules
+    assert not modules & {"torch", "torchvision", "wandb", "sklearn", "matplotlib"}
+
+
+def test_the_shell_completes_choices_without_waiting_for_torch(python):
+    line = {"COMP_LINE": "python train.py loss=lsgan_b", "COMP_POINT": "28", "PYTHONPROFILEIMPORTTIME": "1"}
+    result = python(str(ROOT / "train.py"), "-sc", "query=bash", **line)
+    assert result.stdout.split() == ["loss=lsgan_b1c0a-1", "loss=lsgan_b1c1a0"]
+    assert not re.search(r"\| +torch\n", result.stderr)
+
+
+def test_the_run_tells_how_it_runs_and_keeps_that(train, tmp_path):
+    output = train(*SMALL, "run=r", "runtime=cpu", "runtime.threads=1", "tracker=none").stdout
+    assert re.search(
+        r"^runtime: cpu \(as set; 1 thread\), (fp32|bf16) \(the CPU has .*\), channels last, eager$", output, re.M
+    )
+    assert re.search(r"^most memory: \d\.\d\d GB$", output, re.M)
+    saved = yaml.safe_load((tmp_path / "runs" / "digits" / "r" / "config.yaml").read_text())
+    assert saved["runtime"]["precision"] in ("fp32", "bf16")
+
+
+def test_a_bf16_run_resumes_exactly(train, tmp_path):
+    """The same machine, threads and precision: the same bits."""
+    how = (*SMALL, "tracker=none", "runtime=cpu", "runtime.precision=bf16")
+    train(*how, "run=whole")
+    train(*how, "run=cut", "steps=4")
+    train("resume=runs/digits/cut", "steps=6")
+    whole, cut = (tmp_path / "runs" / "digits" / name for name in ("whole", "cut"))
+    assert_close(state(cut, 6), state(whole, 6), rtol=0, atol=0)
+    assert without_speed(cut)[-1] == without_speed(whole)[-1]

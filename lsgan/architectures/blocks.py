@@ -6,7 +6,7 @@ from torch import nn
 def project(n_in: int, channels: int, base: int) -> list[nn.Module]:
     """[N, n_in] -> [N, channels, base, base]: a linear layer, batch norm of each of its outputs, ReLU."""
     size = channels * base * base
-    return [nn.Linear(n_in, size), nn.BatchNorm1d(size), nn.ReLU(), nn.Unflatten(1, (channels, base, base))]
+    return [nn.Linear(n_in, size), nn.BatchNorm1d(size), nn.ReLU(inplace=True), nn.Unflatten(1, (channels, base, base))]
 
 
 def enlarge(n_in: int, n_out: int, *, odd: bool = False) -> nn.ConvTranspose2d:
@@ -16,4 +16,4 @@ def enlarge(n_in: int, n_out: int, *, odd: bool = False) -> nn.ConvTranspose2d:
 
 def normalised(deconvolution: nn.ConvTranspose2d) -> list[nn.Module]:
     """The layer, batch norm of each channel, ReLU."""
-    return [deconvolution, nn.BatchNorm2d(deconvolution.out_channels), nn.ReLU()]
+    return [deconvolution, nn.BatchNorm2d(deconvolution.out_channels), nn.ReLU(inplace=True)]

@@ -54,7 +54,7 @@ def dcgan_discriminator(
         layers.append(nn.Conv2d(n_in, n_out, kernel_size, stride=2, padding=(kernel_size - 1) // 2))
         if batch_norm and i > 0:
             layers.append(nn.BatchNorm2d(n_out))
-        layers.append(nn.LeakyReLU(0.2))
+        layers.append(nn.LeakyReLU(0.2, inplace=True))
     layers += [nn.Flatten(), nn.Linear(widths[-1] * base * base, 1)]
     return nn.Sequential(*layers)
 
@@ -71,9 +71,9 @@ def _generator(
         )
 
     layers = [nn.Linear(z_dim, widths[0] * base * base), nn.Unflatten(1, (widths[0], base, base))]
-    layers += [*normalise(widths[0]), nn.ReLU()]
+    layers += [*normalise(widths[0]), nn.ReLU(inplace=True)]
     for n_in, n_out in pairwise(widths):
-        layers += [double(n_in, n_out), *normalise(n_out), nn.ReLU()]
+        layers += [double(n_in, n_out), *normalise(n_out), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, double(widths[-1], channels), nn.Tanh())
 
 

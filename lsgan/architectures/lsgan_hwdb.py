@@ -48,14 +48,16 @@ class _Discriminator(nn.Module):
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
         self.label_map = LabelMap(num_classes, _LABEL_DIM)
-        self.first = nn.Sequential(nn.Conv2d(channels, 257, 5, stride=2, padding=2), nn.LeakyReLU(0.2))
+        self.first = nn.Sequential(nn.Conv2d(channels, 257, 5, stride=2, padding=2), nn.LeakyReLU(0.2, inplace=True))
         self.second = nn.Sequential(
             nn.Conv2d(257 + _LABEL_DIM, 320, 5, stride=2, padding=2),
             nn.BatchNorm2d(320),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
             nn.Flatten(),
         )
-        self.hidden = nn.Sequential(nn.Linear(320 * 7 * 7 + _LABEL_DIM, 1024), nn.BatchNorm1d(1024), nn.LeakyReLU(0.2))
+        self.hidden = nn.Sequential(
+            nn.Linear(320 * 7 * 7 + _LABEL_DIM, 1024), nn.BatchNorm1d(1024), nn.LeakyReLU(0.2, inplace=True)
+        )
         self.output = nn.Linear(1024 + _LABEL_DIM, 1)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:

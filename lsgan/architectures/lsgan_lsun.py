@@ -21,7 +21,7 @@ def lsgan_lsun(shape: tuple[int, ...], z_dim: int) -> Networks:
         nn.Linear(z_dim, 256 * 7 * 7),
         nn.Unflatten(1, (256, 7, 7)),
         nn.BatchNorm2d(256),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         *_deconvolution(256, 256, stride=2),  # [N, 256, 14, 14]
         *_deconvolution(256, 256, stride=1),
         *_deconvolution(256, 256, stride=2),  # [N, 256, 28, 28]
@@ -39,5 +39,5 @@ def _deconvolution(n_in: int, n_out: int, stride: int) -> list[nn.Module]:
     return [
         nn.ConvTranspose2d(n_in, n_out, 3, stride=stride, padding=1, output_padding=stride - 1),
         nn.BatchNorm2d(n_out),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     ]

@@ -26,14 +26,14 @@ def lsgan_synthetic_digits(shape: tuple[int, ...], z_dim: int) -> Networks:
     )
     discriminator = nn.Sequential(
         nn.Conv2d(channels, 20, 5, stride=2, padding=2),  # [N, 20, 14, 14]
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(20, 50, 5, stride=2, padding=2),  # [N, 50, 7, 7]
         nn.BatchNorm2d(50),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(0.2, inplace=True),
         nn.Flatten(),
         nn.Linear(50 * 7 * 7, 500),
         nn.BatchNorm1d(500),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(0.2, inplace=True),
         nn.Linear(500, 1),
     )
     return Networks(generator.apply(init_dcgan), discriminator.apply(init_dcgan))

@@ -1,13 +1,11 @@
-"""From the packed store to the network: batch k by its index, in the network's range and layout, ahead of its step."""
-
-from concurrent.futures import Future, ThreadPoolExecutor
+"""From the packed store to the network: batch k by its index, in the network's range and layout."""
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lsgan.data.batches import Batch, Batches, BatchOrder
+from lsgan.data.batches import Batch, BatchOrder
 from lsgan.data.store import Store
 from lsgan.streams import stream
 from lsgan.world import ALONE, World
@@ -73,21 +71,3 @@ class StoreBatches:
         if self._resident is None:
             self._resident = torch.from_numpy(np.asarray(self._images)).to(device)
         return self._resident
-
-
-class Prefetched:
-    """The same batches, each prepared by a thread while the step before it runs."""
-
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
-        self._next: tuple[int, torch.device, Future[Batch]] | None = None
-
-    def batch(self, index: int, device: torch.device) -> Batch:
-        """Batch `index`; batch `index + 1` is begun."""
-        if self._next is not None and self._next[:2] == (index, device):
-            batch = self._next[2].result()
-        else:
-            batch = self._batches.batch(index, device)
-        self._next = (index + 1, device, self._thread.submit(self._batches.batch, index + 1, device))
-        return batch

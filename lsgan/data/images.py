@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.decode import Fit
-from lsgan.data.feeding import Prefetched, StoreBatches
+from lsgan.data.feeding import StoreBatches
 from lsgan.data.pack import pack
 from lsgan.data.pictures import COLUMNS, Picture, image_grid, save_images
 from lsgan.data.source import Source
@@ -113,9 +113,7 @@ class ImageDataset(ABC):
     ) -> Batches:
         """Packs the images if that has not been done yet, and returns their batches. Raises as `prepare` does."""
         store = self.prepare(data_dir)
-        return Prefetched(
-            StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb, world=world)
-        )
+        return StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb, world=world)
 
     def picture(self, samples: Tensor) -> Picture:
         """A grid of the samples [N, C, H, W]: uint8 [H, W, 3]."""

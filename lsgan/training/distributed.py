@@ -1,7 +1,7 @@
 """Several processes that train one model together: torchrun starts them, DistributedDataParallel averages gradients.
 
-A half step communicates once: the gradients of its network, averaged while the backward pass still runs. Two numbers
-travel with them, the loss and whether somebody wants to stop, so that all ranks decide alike without further words.
+A half step communicates once: the gradients of its network, averaged while the backward pass still runs. A number
+travels with them, whether somebody wants to stop, so that all ranks decide alike without further words.
 Batch norm exchanges its statistics besides (sync_batch_norm.py).
 """
 
@@ -35,13 +35,13 @@ class Ranks:
 
     world = ALONE
 
-    def discriminator_backward(self, total: Tensor) -> Tensor:
-        """Computes D's gradients, those of the global batch; returns the loss of the global batch."""
-        return backward(total)
+    def discriminator_backward(self, loss: Tensor) -> None:
+        """Computes D's gradients, those of the global batch."""
+        backward(loss)
 
-    def generator_backward(self, total: Tensor) -> Tensor:
+    def generator_backward(self, loss: Tensor) -> None:
         """The same for G."""
-        return backward(total)
+        backward(loss)
 
     def gather(self, values: Tensor) -> Tensor:
         """[N / ranks, ...] of each rank -> [N, ...] in the order of the global batch, on every rank."""
@@ -66,14 +66,14 @@ class Together(Ranks):
     def __init__(self, state: TrainState, world: World, *, sync_batch_norm: bool = True) -> None:
         self.world = world
         _copy_from_main(state, world)
-        self._asked = self._agreed = False
+        self._asked, self._answer = False, torch.zeros(())
         self._reducers = [_reducer(network, sync_batch_norm) for network in (state.discriminator, state.generator)]
 
-    def discriminator_backward(self, total: Tensor) -> Tensor:
-        return self._backward(self._reducers[0], total)
+    def discriminator_backward(self, loss: Tensor) -> None:
+        self._backward(self._reducers[0], loss)
 
-    def generator_backward(self, total: Tensor) -> Tensor:
-        return self._backward(self._reducers[1], total)
+    def generator_backward(self, loss: Tensor) -> None:
+        self._backward(self._reducers[1], loss)
 
     def gather(self, values: Tensor) -> Tensor:
         parts = [torch.empty_like(values) for _ in range(self.world.size)]
@@ -82,19 +82,16 @@ class Together(Ranks):
 
     def stopping(self, stop: Stop) -> bool:
         self._asked = stop.is_set()  # the next step tells the others, and then all of them stop
-        return self._agreed
+        return bool(self._answer > 0)
 
-    def _backward(self, reducer: DistributedDataParallel, total: Tensor) -> Tensor:
-        messages = torch.stack([total.detach(), total.new_tensor(float(self._asked))])
-        reducer.module.messages.grad = None
-        reducer(total, messages).backward()
-        loss, asked = reducer.module.messages.grad
-        self._agreed = bool(asked > 0)
-        return loss
+    def _backward(self, reducer: DistributedDataParallel, loss: Tensor) -> None:
+        reducer.module.asked.grad = None
+        reducer(loss, float(self._asked)).backward()
+        self._answer = reducer.module.asked.grad
 
 
-class _WithMessages(nn.Module):
-    """A loss whose backward pass also averages numbers over the ranks, as the gradient of a parameter of value 0.
+class _WithMessage(nn.Module):
+    """A loss whose backward pass also averages a number over the ranks, as the gradient of a parameter of value 0.
 
     The network's forward pass is not in here: DistributedDataParallel only has to know that a backward pass comes, and
     which parameters' gradients it brings. Nor are its buffers, which it would broadcast again and again.
@@ -103,10 +100,10 @@ class _WithMessages(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.parameters_of_network = nn.ParameterList(network.parameters())
-        self.messages = nn.Parameter(next(network.parameters()).new_zeros(2))
+        self.asked = nn.Parameter(next(network.parameters()).new_zeros(()))
 
-    def forward(self, total: Tensor, messages: Tensor) -> Tensor:
-        return total + (self.messages * messages).sum()
+    def forward(self, loss: Tensor, asked: float) -> Tensor:
+        return loss + self.asked * asked
 
 
 def _reducer(network: nn.Module, sync_batch_norm: bool) -> DistributedDataParallel:
@@ -114,7 +111,7 @@ def _reducer(network: nn.Module, sync_batch_norm: bool) -> DistributedDataParall
         synchronise_batch_norm(network)
     # Of a convolution with one channel there are several ways to write the strides; nothing is lost by it.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-    return DistributedDataParallel(_WithMessages(network), gradient_as_bucket_view=True)
+    return DistributedDataParallel(_WithMessage(network), gradient_as_bucket_view=True)
 
 
 def _copy_from_main(state: TrainState, world: World) -> None:

@@ -1,63 +1,29 @@
 """The training loop, from top to bottom."""
 
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lsgan.data.batches import Batches
-from lsgan.data.dataset import Dataset
-from lsgan.errors import CollapsedError
-from lsgan.latents import Latent
-from lsgan.losses import Loss
-from lsgan.penalties import Penalty
+from lsgan.errors import CollapsedError, NonFiniteError
 from lsgan.streams import stream, uniform
 from lsgan.tracking.tracker import Record, Tracker
 from lsgan.training.collapse import CollapseWatch, diversity
 from lsgan.training.distributed import Ranks
 from lsgan.training.interrupt import Stop, stop_after_step
+from lsgan.training.memory import is_out_of_memory, too_large
+from lsgan.training.problem import Inputs, Prefetched, Problem, Schedule, inputs
+from lsgan.training.runtime import Runtime
 from lsgan.training.saver import Saver
 from lsgan.training.state import TrainState
-from lsgan.training.steps import (
-    DiscriminatorStep,
-    NonFiniteLossError,
-    discriminator_step,
-    generator_step,
-    gradient_norm,
-)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long, how much at a time, and how often to look. All in steps, a step being one G update."""
-
-    steps: int
-    batch_size: int
-    seed: int
-    discriminator_steps: int
-    log_every: int
-    sample_every: int
-    checkpoint_every: int
-    keep_checkpoints: int
-    best_metric: str | None = None  # a column of metrics.jsonl
-    best_mode: str = "min"
-
-
-class Problem(NamedTuple):
-    """What is trained on what."""
-
-    loss: Loss
-    penalty: Penalty
-    latent: Latent
-    dataset: Dataset
-    batches: Batches
-    conditional: bool = False  # the networks take labels
-
+from lsgan.training.steps import DiscriminatorStep, discriminator_step, full_precision, generator_step, gradient_norm
 
 ALONE = Ranks()
 
@@ -66,7 +32,7 @@ def train(
     state: TrainState,
     problem: Problem,
     schedule: Schedule,
-    device: torch.device,
+    runtime: Runtime,
     tracker: Tracker,
     checkpoints: Path | None,
     ranks: Ranks = ALONE,
@@ -82,14 +48,18 @@ def train(
     tries again.
 
     Raises:
-        LsganError: the last checkpoint could not be written.
-        NonFiniteLossError: a loss or a gradient became NaN or infinite; the last checkpoint stays.
+        LsganError: the last checkpoint could not be written, or the batch does not fit into the memory.
+        NonFiniteError: a loss, a gradient or a weight was NaN or infinite at a step that is logged or saved; it is not
+            saved, the last checkpoint stays.
         CollapsedError: the watch raised its alarm and stops the run, its step saved (of several ranks, the next).
     """
     if watch is not None and watch.stops and watch.alarm is not None:
         raise CollapsedError(f"the run has collapsed ({watch.alarm}): add on_collapse=warn to go on all the same")
-    with stop_after_step() as stop:
-        _train(state, problem, schedule, device, tracker, checkpoints, ranks, watch, stop)
+    with stop_after_step() as stop, ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
+        device, world = runtime.torch_device, ranks.world
+        prepare = partial(inputs, problem=problem, schedule=schedule, device=device, world=world)
+        feed = Prefetched(prepare, thread)
+        _train(state, problem, schedule, runtime, feed, tracker, checkpoints, ranks, watch, stop)
     if isinstance(stop.error, CollapsedError) or state.step < schedule.steps:
         raise stop.error or KeyboardInterrupt  # asked for here, or on another rank
 
@@ -98,15 +68,16 @@ def _train(
     state: TrainState,
     problem: Problem,
     schedule: Schedule,
-    device: torch.device,
+    runtime: Runtime,
+    feed: Callable[[int], Inputs],
     tracker: Tracker,
     checkpoints: Path | None,
     ranks: Ranks,
     watch: CollapseWatch | None,
     stop: Stop,
 ) -> None:
+    device, is_main = runtime.torch_device, ranks.world.is_main
     shown = _shown(problem, schedule, device)
-    is_main = ranks.world.is_main
     if state.step == 0 and is_main:
         tracker.log(Record(0, pictures={"real": problem.dataset.real_picture(_real_samples(problem, device))}))
     saver = None
@@ -114,10 +85,7 @@ def _train(
         saver = Saver(checkpoints, schedule.keep_checkpoints, schedule.best_metric, schedule.best_mode)
     clock, images_timed, stopping = time.perf_counter(), 0, False
     while state.step < schedule.steps and not stopping:
-        try:
-            seen, generator_loss = train_step(state, problem, schedule, device, ranks)
-        except NonFiniteLossError as error:
-            raise NonFiniteLossError(f"step {state.step + 1}: {error}") from None
+        seen, generator_loss = _train_step_or_sentence(state, problem, schedule, runtime, feed, ranks)
         images_timed += schedule.batch_size
         is_last = state.step == schedule.steps
         scalars, pictures, histograms, alarm = {}, {}, {}, None
@@ -149,22 +117,24 @@ def _train(
 
 
 def train_step(
-    state: TrainState, problem: Problem, schedule: Schedule, device: torch.device, ranks: Ranks = ALONE
+    state: TrainState,
+    problem: Problem,
+    schedule: Schedule,
+    runtime: Runtime,
+    feed: Callable[[int], Inputs],
+    ranks: Ranks = ALONE,
 ) -> tuple[DiscriminatorStep, Tensor]:
     """`discriminator_steps` updates of D, one of G and of its average; returns the last D step and G's loss.
 
     The last batch of fakes serves D and G both, as in the paper's loop: the same z, and G does not
-    change in between.
+    change in between. Nothing in here makes the host wait for a GPU.
     """
     for i in range(schedule.discriminator_steps):
         index = state.step * schedule.discriminator_steps + i
-        real, labels = problem.batches.batch(index, device)
-        condition = (labels,) if problem.conditional and labels is not None else ()
-        z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index))
-        z = z[ranks.world.part(schedule.batch_size)].to(device)
-        with torch.set_grad_enabled(i == schedule.discriminator_steps - 1):
+        real, z, condition = feed(index)
+        with torch.set_grad_enabled(i == schedule.discriminator_steps - 1), runtime.autocast():
             fake = state.generator(z, *condition)
-        noise = uniform(stream(schedule.seed, "penalty", index), ranks.world)
+        fake = full_precision(fake)
         seen = discriminator_step(
             state.discriminator,
             state.discriminator_optimizer,
@@ -172,16 +142,48 @@ def train_step(
             problem.penalty,
             real,
             fake,
-            noise,
+            uniform(stream(schedule.seed, "penalty", index), ranks.world),
             condition,
             ranks.discriminator_backward,
+            runtime.autocast,
         )
     generator_loss = generator_step(
-        state.discriminator, state.generator_optimizer, problem.loss, fake, condition, ranks.generator_backward
+        state.discriminator,
+        state.generator_optimizer,
+        problem.loss,
+        fake,
+        condition,
+        ranks.generator_backward,
+        runtime.autocast,
     )
     state.step += 1
     state.generator_ema.update(state.generator, schedule.batch_size, state.step * schedule.batch_size)
     return seen, generator_loss
+
+
+def _train_step_or_sentence(
+    state: TrainState,
+    problem: Problem,
+    schedule: Schedule,
+    runtime: Runtime,
+    feed: Callable[[int], Inputs],
+    ranks: Ranks,
+) -> tuple[DiscriminatorStep, Tensor]:
+    """`train_step`; if the memory does not suffice, an LsganError that tells how large a batch may be."""
+    try:
+        return train_step(state, problem, schedule, runtime, feed, ranks)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # The failed step's tensors are gone only here, behind the handler. The trials below spoil the state: nothing is
+    # saved from now on. On the CPU there are none: some of its kernels crash when they get no memory.
+    index = state.step * schedule.discriminator_steps
+
+    def train_on(size: int) -> None:
+        train_step(state, problem, schedule, runtime, lambda _: feed(index).first(size))
+
+    can_try = runtime.torch_device.type == "cuda" and ranks.world.size == 1
+    raise too_large(schedule.batch_size, train_on if can_try else None)
 
 
 def _of_all_ranks(seen: DiscriminatorStep, generator_loss: Tensor, ranks: Ranks) -> tuple[DiscriminatorStep, Tensor]:
@@ -221,16 +223,24 @@ def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor,
         "loss/discriminator": seen.loss,
         "loss/generator": generator_loss,
         "loss/penalty": seen.penalty,
+        "gradient_norm/discriminator": gradient_norm(state.discriminator.parameters()),
+        "gradient_norm/generator": gradient_norm(state.generator.parameters()),
         "logits/real_mean": seen.real_logits.mean(),
         "logits/real_std": seen.real_logits.std(correction=0),
         "logits/fake_mean": seen.fake_logits.mean(),
         "logits/fake_std": seen.fake_logits.std(correction=0),
-        "gradient_norm/discriminator": gradient_norm(state.discriminator.parameters()),
-        "gradient_norm/generator": gradient_norm(state.generator.parameters()),
         "diversity/real": diversity(seen.real, ranks.gather),
         "diversity/fake": diversity(seen.fake, ranks.gather),
     }
-    return {name: value.item() for name, value in values.items()}
+    numbers = torch.stack([value.double() for value in values.values()]).tolist()  # the host waits once
+    scalars = dict(zip(values, numbers, strict=True))
+    for name, number in scalars.items():
+        if not math.isfinite(number):
+            raise NonFiniteError(
+                f"step {state.step}: {name} is {number}; nothing is saved from now on. "
+                "Lower optimizer.lr, or add a penalty (penalty=r1)"
+            )
+    return scalars
 
 
 def _real_samples(problem: Problem, device: torch.device) -> Tensor:

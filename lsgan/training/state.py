@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, NonFiniteError
 from lsgan.files import sync, write_atomically
 from lsgan.training.ema import Ema
 
@@ -62,8 +62,10 @@ class TrainState:
         Beside it lies its checksum, as `sha256sum` writes and checks it.
 
         Raises:
+            NonFiniteError: a weight is NaN or infinite; earlier checkpoints are still there.
             OSError: the disk does not take it; earlier checkpoints are still there.
         """
+        self._check_finite()
         folder.mkdir(exist_ok=True)
         path = folder / f"step-{self.step:06d}.pt"
         unfinished = path.with_suffix(".part")
@@ -84,6 +86,14 @@ class TrainState:
             old.unlink()
             checksum_path(old).unlink(missing_ok=True)
         return path
+
+    def _check_finite(self) -> None:
+        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            if not torch.nn.utils.get_total_norm(list(network.parameters())).isfinite():
+                raise NonFiniteError(
+                    f"step {self.step}: the {name}'s weights are not finite, so they are not saved. "
+                    "Lower optimizer.lr, or add a penalty (penalty=r1)"
+                )
 
     def load_latest(self, folder: Path) -> Path | None:
         """Restores the newest sound checkpoint in `folder` and returns its path; None if there is no checkpoint.

@@ -4,22 +4,18 @@ D's batch norm adds the fakes of G's step to its running statistics too; trainin
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from lsgan.errors import LsganError
 from lsgan.losses import Loss
 from lsgan.penalties import Noise, Penalty
 
 Condition = tuple[Tensor, ...]  # what networks take beside z or samples: nothing, or labels int64 [N]
-Backward = Callable[[Tensor], Tensor]  # computes the gradients of a batch's loss, and returns the loss
-
-
-class NonFiniteLossError(LsganError):
-    """A loss or a gradient became NaN or infinite; raised before the optimizer step: the weights are still good."""
+Backward = Callable[[Tensor], None]  # computes the gradients of a batch's loss
+Autocast = Callable[[], AbstractContextManager[Any]]  # the precision that networks run in
 
 
 class DiscriminatorStep(NamedTuple):
@@ -33,10 +29,9 @@ class DiscriminatorStep(NamedTuple):
     fake: Tensor  # [N, ...]
 
 
-def backward(total: Tensor) -> Tensor:
+def backward(loss: Tensor) -> None:
     """The gradients of a loss, by the process that has the whole batch; other ways are in distributed.py."""
-    total.backward()
-    return total.detach()
+    loss.backward()
 
 
 def discriminator_step(
@@ -49,24 +44,26 @@ def discriminator_step(
     noise: Noise,
     condition: Condition = (),
     backward: Backward = backward,
+    autocast: Autocast = nullcontext,
 ) -> DiscriminatorStep:
     """One update of D. Real and fake samples [N, ...] pass D as two batches (batch norm sees them apart).
 
-    `condition` holds the labels, if any, of the real samples and the fake ones alike.
-
-    Raises:
-        NonFiniteLossError: before D is changed.
+    `condition` holds the labels, if any, of the real samples and the fake ones alike. D runs under `autocast`; the
+    penalty does not, and its D is never compiled: second derivatives need full precision, and a graph.
     """
 
     def judge(samples: Tensor) -> Tensor:
-        return discriminator(samples, *condition)
+        return discriminator.forward(samples, *condition)  # not __call__, which may be compiled
 
     fake = fake.detach()
-    real_logits, fake_logits = judge(real), judge(fake)
+    with autocast():
+        real_logits, fake_logits = discriminator(real, *condition), discriminator(fake, *condition)
+    real_logits, fake_logits = full_precision(real_logits), full_precision(fake_logits)
     adversarial = loss.discriminator(real_logits, fake_logits)
     regulariser = penalty(judge, real, fake, noise)
-    total = adversarial + regulariser
-    _update("discriminator", optimizer, total, backward)
+    optimizer.zero_grad(set_to_none=True)
+    backward(adversarial + regulariser)
+    optimizer.step()
     seen = (adversarial, regulariser, real_logits, fake_logits, real, fake)
     return DiscriminatorStep(*(tensor.detach() for tensor in seen))
 
@@ -78,18 +75,25 @@ def generator_step(
     fake: Tensor,
     condition: Condition = (),
     backward: Backward = backward,
+    autocast: Autocast = nullcontext,
 ) -> Tensor:
     """One update of G, through the fakes [N, ...] that G made with a graph; returns G's loss, a scalar.
 
     The fakes may be those of D's half step: G has not changed since, so they are still G's samples.
-
-    Raises:
-        NonFiniteLossError: before G is changed.
     """
     with _frozen(discriminator):
-        value = loss.generator(discriminator(fake, *condition))
-        _update("generator", optimizer, value, backward)
+        with autocast():
+            logits = discriminator(fake, *condition)
+        value = loss.generator(full_precision(logits))
+        optimizer.zero_grad(set_to_none=True)
+        backward(value)
+        optimizer.step()
     return value.detach()
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """What came out of a network, as float32 at least: losses and statistics are computed in it."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @contextmanager
@@ -100,24 +104,6 @@ def _frozen(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.requires_grad_(True)
-
-
-def _update(side: str, optimizer: torch.optim.Optimizer, loss: Tensor, backward: Backward) -> None:
-    """One step of gradient descent on `loss`, unless it or its gradient is not finite.
-
-    Loss and gradient are looked at together, after the backward pass: a look makes the host wait for a GPU.
-    """
-    optimizer.zero_grad(set_to_none=True)
-    loss = backward(loss)
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    norm = gradient_norm(weights).to(loss.device)
-    if not loss.isfinite() & norm.isfinite():
-        what, value = ("loss", loss) if not loss.isfinite() else ("gradient norm", norm)
-        raise NonFiniteLossError(
-            f"the {side}'s {what} is {value.item()}; its weights were left as they are. "
-            "Lower optimizer.lr, or add a penalty (penalty=r1)"
-        )
-    optimizer.step()
 
 
 def gradient_norm(weights: Iterable[nn.Parameter]) -> Tensor:

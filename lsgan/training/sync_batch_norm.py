@@ -43,8 +43,9 @@ class SyncBatchNorm(_BatchNorm):
         if not self.training:
             return super().forward(input)
         dims, per_channel = [0, *range(2, input.dim())], [1, -1] + [1] * (input.dim() - 2)
-        local_mean = input.mean(dims)
-        centred = input - local_mean.view(per_channel)
+        values = input.to(torch.promote_types(input.dtype, torch.float32))  # statistics of bf16 are in float32
+        local_mean = values.mean(dims)
+        centred = values - local_mean.view(per_channel)
         mean, var = self._statistics(local_mean, centred.square().mean(dims), input.numel() // input.shape[1])
         scale = torch.rsqrt(var + self.eps)
         shift = local_mean - mean
@@ -53,7 +54,7 @@ class SyncBatchNorm(_BatchNorm):
         shift = shift * scale
         if self.affine:
             shift = shift + self.bias
-        return torch.addcmul(shift.view(per_channel), centred, scale.view(per_channel))
+        return torch.addcmul(shift.view(per_channel), centred, scale.view(per_channel)).to(input.dtype)
 
     def _statistics(self, local_mean: Tensor, local_var: Tensor, num: int) -> tuple[Tensor, Tensor]:
         """Mean and biased variance [C] over all ranks from those of `num` values here; updates the running ones."""

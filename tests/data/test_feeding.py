@@ -1,13 +1,10 @@
-import threading
-import time
-
 import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
-from lsgan.data.batches import Batch, BatchOrder
-from lsgan.data.feeding import Prefetched, StoreBatches
+from lsgan.data.batches import BatchOrder
+from lsgan.data.feeding import StoreBatches
 from lsgan.data.store import Store
 from lsgan.streams import stream
 
@@ -67,45 +64,3 @@ def test_a_gpu_gets_the_same_batches_cached_or_not(store, device_cache_gb):
     batch = StoreBatches(store, **options, device_cache_gb=device_cache_gb).batch(4, torch.device("cuda"))
     assert_close(batch.samples.cpu(), expected.samples, rtol=0, atol=0)
     assert torch.equal(batch.labels.cpu(), expected.labels)
-
-
-class Numbers:
-    """Batch k holds the number k; remembers who asked for what."""
-
-    def __init__(self):
-        self.asked = []
-
-    def batch(self, index, device):
-        self.asked.append((index, threading.current_thread().name))
-        if index == 13:
-            raise OSError("the disk is gone")
-        return Batch(torch.full((2,), float(index)), None)
-
-
-def wait_for(condition):
-    while not condition():
-        time.sleep(0.001)
-
-
-def test_the_next_batch_is_made_while_nobody_waits():
-    numbers = Numbers()
-    batches = Prefetched(numbers)
-    assert batches.batch(4, CPU).samples.tolist() == [4, 4]
-    wait_for(lambda: len(numbers.asked) == 2)
-    assert numbers.asked == [(4, "MainThread"), (5, "prefetch_0")]
-    assert batches.batch(5, CPU).samples.tolist() == [5, 5]
-    wait_for(lambda: len(numbers.asked) == 3)
-    assert numbers.asked[2] == (6, "prefetch_0")  # 5 was not made twice
-
-
-def test_any_order_gives_the_right_batch():
-    batches = Prefetched(Numbers())
-    for index in (4, 5, 9, 9, 2, 3):
-        assert batches.batch(index, CPU).samples.tolist() == [index, index]
-
-
-def test_an_error_in_the_thread_comes_with_its_own_batch():
-    batches = Prefetched(Numbers())
-    assert batches.batch(12, CPU).samples.tolist() == [12, 12]
-    with pytest.raises(OSError, match="the disk is gone"):
-        batches.batch(13, CPU)

@@ -7,7 +7,7 @@ from lsgan.latents import Normal
 from lsgan.losses import LeastSquares
 from lsgan.penalties import NoPenalty
 from lsgan.training.ema import Ema
-from lsgan.training.loop import Problem, Schedule
+from lsgan.training.problem import Problem, Schedule
 from lsgan.training.state import TrainState
 
 

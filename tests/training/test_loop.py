@@ -5,18 +5,19 @@ from torch.testing import assert_close
 
 from lsgan.data.batches import Batch
 from lsgan.data.gaussian_ring import GaussianRing
-from lsgan.errors import CollapsedError
+from lsgan.errors import CollapsedError, LsganError, NonFiniteError
 from lsgan.latents import Normal
 from lsgan.losses import LeastSquares, NonSaturating
 from lsgan.penalties import R1, NoPenalty, WganGP
 from lsgan.tracking.tracker import Record
 from lsgan.training.collapse import CollapseWatch
 from lsgan.training.ema import Ema
-from lsgan.training.loop import Problem, train
+from lsgan.training.loop import train
+from lsgan.training.problem import Problem
+from lsgan.training.runtime import Runtime
 from lsgan.training.state import TrainState
-from lsgan.training.steps import NonFiniteLossError
 
-CPU = torch.device("cpu")
+RUNTIME = Runtime("cpu", "fp32")
 
 
 class Memory:
@@ -40,7 +41,7 @@ def run(make_state, make_problem, make_schedule, tmp_path):
         state, tracker = state or make_state(), Memory()
         schedule = make_schedule(**changes)
         problem = make_problem(loss, penalty, schedule.batch_size, schedule.seed)
-        train(state, problem, schedule, CPU, tracker, tmp_path / folder, watch=watch)
+        train(state, problem, schedule, RUNTIME, tracker, tmp_path / folder, watch=watch)
         return state, tracker.records
 
     return run_training
@@ -106,7 +107,7 @@ def test_data_and_noise_do_not_depend_on_the_loss(make_state, make_problem, make
         monkeypatch.setattr(state.generator, "forward", lambda z, f=state.generator.forward: seen.append(z) or f(z))
         batch = problem.batches.batch
         monkeypatch.setattr(problem.batches, "batch", lambda k, d: seen.append(batch(k, d)) or seen[-1])
-        train(state, problem, make_schedule(), CPU, Memory(), tmp_path / "c")
+        train(state, problem, make_schedule(), RUNTIME, Memory(), tmp_path / "c")
         return seen
 
     least_squares, cross_entropy = seen_by(LeastSquares(0, 1, 1)), seen_by(NonSaturating())
@@ -156,9 +157,76 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(run, make_state, tm
     run(state=state, steps=4)
     with torch.no_grad():
         state.discriminator[0].weight.fill_(float("nan"))
-    with pytest.raises(NonFiniteLossError, match=r"^step 5: the discriminator's loss is nan"):
+    advice = "nothing is saved from now on. Lower optimizer.lr, or add a penalty"
+    with pytest.raises(NonFiniteError, match=rf"^step 6: loss/discriminator is nan; {advice}"):
         run(state=state, steps=9)
     assert sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt")) == ["step-000002.pt", "step-000004.pt"]
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_a_gradient_that_is_not_finite_is_told_too(run, make_state, network, monkeypatch):
+    """The losses of the step are still good: they were computed before."""
+    state = make_state()
+    optimizer = getattr(state, f"{network}_optimizer")
+    first = next(getattr(state, network).parameters())
+
+    def step():
+        first.grad.fill_(float("inf"))
+
+    monkeypatch.setattr(optimizer, "step", step)
+    with pytest.raises(NonFiniteError, match=rf"^step 2: gradient_norm/{network} is inf"):
+        run(state=state, steps=4)
+
+
+def test_weights_that_are_not_finite_are_not_saved(run, make_state, tmp_path):
+    """Between two log lines nobody looks at the loss."""
+    state = make_state()
+    with torch.no_grad():
+        state.generator[-1].bias.fill_(float("inf"))
+    with pytest.raises(NonFiniteError, match=r"^step 2: the generator's weights are not finite, so they are not saved"):
+        run(state=state, steps=4, log_every=100)
+    assert list((tmp_path / "checkpoints").glob("*")) == []
+
+
+LOOKS = ("__bool__", "__float__", "__int__", "item", "tolist", "numpy", "cpu", "nonzero")
+
+
+def test_the_host_waits_on_logged_steps_only(run, make_state, monkeypatch):
+    """Each look at a value makes the host wait for all the GPU's work before it."""
+    state, looked_at = make_state(), []
+    state.generator_optimizer, state.discriminator_optimizer = (
+        torch.optim.Adam(net.parameters(), fused=True) for net in (state.generator, state.discriminator)
+    )
+
+    def noticed(method):
+        def look(tensor, *args, **kwargs):
+            looked_at.append(state.step)
+            return method(tensor, *args, **kwargs)
+
+        return look
+
+    for name in LOOKS:
+        monkeypatch.setattr(torch.Tensor, name, noticed(getattr(torch.Tensor, name)))
+    run(state=state, steps=9, log_every=4, sample_every=100, checkpoint_every=100)
+    assert set(looked_at) - {0, 9} == {4, 8}  # 0: the picture of real samples, 9: picture and checkpoint
+    assert looked_at.count(4) == 1
+
+
+def test_a_batch_that_does_not_fit_costs_one_sentence(run, tmp_path):
+    def greedy(discriminator, real, fake, noise):
+        return real.new_zeros(()) + torch.empty(2**60).sum()
+
+    with pytest.raises(LsganError, match=r"^batch_size=16 does not fit into the memory: make it smaller, or the netw"):
+        run(penalty=greedy)
+    assert list((tmp_path / "checkpoints").glob("*")) == []
+
+
+def test_other_errors_of_a_step_stay_what_they_are(run):
+    def penalty(discriminator, real, fake, noise):
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        run(penalty=penalty)
 
 
 @pytest.fixture
@@ -212,7 +280,7 @@ def test_it_learns(make_state, make_schedule, tmp_path):
     state, z = make_state(seed=3, halflife_images=2000), torch.randn(500, 4)
     at_the_end = {"log_every": 800, "sample_every": 800, "checkpoint_every": 800}
     before = distance()
-    train(state, problem, make_schedule(steps=800, batch_size=64, **at_the_end), CPU, Memory(), tmp_path / "c")
+    train(state, problem, make_schedule(steps=800, batch_size=64, **at_the_end), RUNTIME, Memory(), tmp_path / "c")
     assert distance() < before / 2
 
 
@@ -256,7 +324,7 @@ def test_conditional_training_gives_both_networks_the_labels_of_the_batch(make_s
     ring = Shown(name="ring")
     problem = Problem(LeastSquares(a=-1, b=1, c=0), NoPenalty(), Normal(4), ring, Labelled(), conditional=True)
     schedule = make_schedule(steps=2, discriminator_steps=2)
-    train(state, problem, schedule, CPU, Memory(), tmp_path / "checkpoints")
+    train(state, problem, schedule, RUNTIME, Memory(), tmp_path / "checkpoints")
     assert [labels[0].item() for _, labels in generator.seen] == [0, 1, 2, 0]  # batches 0 to 3
     expected = [0, 0, 1, 1, 1, 2, 2, 0, 0, 0]  # real and fake for each batch, and the last one in G's step again
     assert [labels[0].item() for _, labels in discriminator.seen] == expected

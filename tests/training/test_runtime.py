@@ -1,13 +1,80 @@
+import shutil
+
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
+from lsgan.architectures.dcgan import dcgan
+from lsgan.data.digits import Digits
+from lsgan.latents import Normal
+from lsgan.losses import LeastSquares
+from lsgan.penalties import R1, NoPenalty
+from lsgan.training.ema import Ema
+from lsgan.training.loop import train_step
+from lsgan.training.problem import Problem, Schedule, inputs
 from lsgan.training.runtime import Runtime
+from lsgan.training.state import TrainState
+
+CPU = torch.device("cpu")
+REFERENCE = Runtime("cpu", "fp32", channels_last=False, deterministic=True)
 
 
-def test_auto_takes_what_is_there():
+@pytest.fixture
+def process_settings():
+    """Puts back what `apply` changes."""
+    threads, tf32 = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def test_auto_takes_the_device_that_is_there():
     assert Runtime("auto").torch_device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert Runtime("cpu").torch_device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512", "expected", "reason"),
+    [
+        (True, True, "bf16", "the CPU has it: AMX"),
+        (False, True, "bf16", "the CPU has it: AVX512-BF16"),
+        (False, False, "fp32", "the CPU has no native bf16"),
+    ],
+)
+def test_auto_takes_bf16_where_the_cpu_has_it(monkeypatch, amx, avx512, expected, reason):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    assert Runtime("cpu").chosen_precision == (expected, reason)
+    assert Runtime("cpu", "fp32").chosen_precision == ("fp32", "as set")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """What PyTorch would say of a GPU; returns a function that sets how new it is."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    return lambda major: monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (major, 0))
+
+
+@pytest.mark.parametrize(("major", "expected"), [(7, "fp32"), (8, "bf16"), (9, "bf16")])
+def test_auto_takes_bf16_from_ampere_on(gpu, major, expected):
+    gpu(major)
+    assert Runtime().chosen_precision.name == expected
+    assert Runtime().torch_device.type == "cuda"
+    assert f"cuda (a GPU), {expected} (the GPU has" in Runtime().describe()
+
+
+def test_what_was_picked_is_told_in_one_line(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert Runtime("cpu", threads=3).describe() == (
+        "runtime: cpu (as set; 3 threads), bf16 (the CPU has it: AMX), channels last, eager"
+    )
+    assert Runtime("cpu", "fp32", channels_last=False, deterministic=True, threads=1).describe() == (
+        "runtime: cpu (as set; 1 thread), fp32 (as set), channels first, eager, deterministic"
+    )
 
 
 def test_memory_layout():
@@ -16,18 +83,104 @@ def test_memory_layout():
     assert Runtime("cpu", channels_last=False).place(convolution).weight.is_contiguous()
 
 
-def test_layouts_agree():
-    torch.manual_seed(0)
-    convolution, images = nn.Conv2d(4, 8, 5).double(), torch.randn(2, 4, 9, 9, dtype=torch.float64)
-    expected = convolution(images)
-    torch.testing.assert_close(Runtime("cpu").place(convolution)(images), expected)
-
-
-def test_bad_devices_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="device=tpu must be auto, cpu or cuda"):
-        Runtime("tpu")
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"device": "tpu"}, "device=tpu must be auto, cpu or cuda"),
+        ({"device": "cuda"}, "PyTorch sees no CUDA GPU here: use runtime=cpu or runtime=auto"),
+        ({"precision": "fp16"}, "precision=fp16 must be one of auto, fp32, tf32, bf16"),
+        ({"precision": "tf32"}, "precision=tf32 is a GPU's: use runtime.precision=fp32 or bf16 on the CPU"),
+        ({"threads": 0}, "threads=0 must be at least 1, or null for PyTorch's choice"),
+        ({"cuda_graphs": True, "compile": True}, "cuda_graphs=true needs a GPU and runtime.compile=true"),
+        ({"rank_timeout_seconds": 0}, "rank_timeout_seconds=0 must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(monkeypatch, settings, sentence):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="PyTorch sees no CUDA GPU here: use runtime=cpu or runtime=auto"):
-        Runtime("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert Runtime("cuda").torch_device.type == "cuda"
+    with pytest.raises(ValueError, match=sentence):
+        Runtime(**settings)
+
+
+def test_a_gpu_takes_what_a_cpu_refuses(gpu):
+    gpu(9)
+    assert Runtime("cuda", "tf32").chosen_precision.name == "tf32"
+    assert "compiled, CUDA graphs" in Runtime("cuda", compile=True, cuda_graphs=True).describe()
+    with pytest.raises(ValueError, match=r"cuda_graphs=true needs a GPU and runtime\.compile=true"):
+        Runtime("cuda", cuda_graphs=True)
+
+
+def test_compiling_needs_a_compiler_and_one_process(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match=r"compile=true needs a C\+\+ compiler on the CPU: install g\+\+, or set"):
+        Runtime("cpu", compile=True)
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/" + name)
+    assert Runtime("cpu", compile=True).compile
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=r"compile=true is for one process, and there are 2: set"):
+        Runtime("cpu", compile=True)
+
+
+def test_settings_of_the_process(process_settings):
+    Runtime("cpu", threads=1, deterministic=True).apply()
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    Runtime("cpu").apply()
+    assert torch.get_num_threads() == 1  # null leaves it as it is
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def losses(runtime, penalty, data_dir, num_steps):
+    """Both losses of each step on digits, and the last fakes. (Some biases stand before a batch norm: their gradients
+    are nothing but rounding, which Adam magnifies, so weights compare badly.)
+    """
+    torch.manual_seed(0)
+    generator, discriminator = (runtime.place(net) for net in dcgan((1, 16, 16), 8, width=8))
+    state = TrainState(
+        generator,
+        discriminator,
+        Ema(generator, 100),
+        torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999)),
+        torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999)),
+    )
+    for net in (generator, discriminator):
+        runtime.compiled(net)
+    digits = Digits(name="digits", resolution=16, channels=1)
+    problem = Problem(LeastSquares(-1, 1, 0), penalty, Normal(8), digits, digits.open(data_dir, 16, 0))
+    schedule = Schedule(num_steps, 16, 0, 1, 10, 10, 10, 1)
+    seen = []
+    for _ in range(num_steps):
+        d_step, g_loss = train_step(state, problem, schedule, runtime, lambda k: inputs(k, problem, schedule, CPU))
+        seen.append((d_step.loss.item(), g_loss.item()))
+    assert "0.weight" in generator.state_dict()  # compiled or not: names are those of checkpoints
+    return torch.tensor(seen), d_step.fake
+
+
+@pytest.mark.parametrize("penalty", [NoPenalty(), R1(1.0)], ids=["no penalty", "r1"])
+def test_the_fast_path_trains_as_the_reference_does(tmp_path, process_settings, penalty):
+    """In fp32 to float tolerance over 20 steps; bf16 near it: its products have two or three digits."""
+    REFERENCE.apply()
+    expected, reference_fakes = losses(REFERENCE, penalty, tmp_path, 20)
+    fast = Runtime("cpu", "fp32")
+    fast.apply()
+    found, fakes = losses(fast, penalty, tmp_path, 20)
+    assert_close(found, expected, rtol=2e-4, atol=2e-4)
+    assert_close(fakes, reference_fakes, rtol=1e-3, atol=1e-3)
+    half, _ = losses(Runtime("cpu", "bf16"), penalty, tmp_path, 20)
+    assert not torch.equal(half, found)
+    assert_close(half, expected, rtol=0.1, atol=0.1)
+
+
+def test_the_reference_gives_the_same_bits_each_time(tmp_path, process_settings):
+    REFERENCE.apply()
+    first, again = (losses(REFERENCE, NoPenalty(), tmp_path, 3) for _ in range(2))
+    assert_close(first, again, rtol=0, atol=0)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="there is no C++ compiler")
+def test_compiled_networks_train_as_eager_ones_do(tmp_path):
+    """With R1 too, whose second derivative goes through the network as it was before."""
+    eager, _ = losses(Runtime("cpu", "fp32"), R1(1.0), tmp_path, 3)
+    compiled, _ = losses(Runtime("cpu", "fp32", compile=True), R1(1.0), tmp_path, 3)
+    assert_close(compiled, eager, rtol=1e-4, atol=1e-4)

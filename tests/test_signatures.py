@@ -1,0 +1,44 @@
+"""What the source says must be what Python says once the component is imported."""
+
+import inspect
+import typing
+from pathlib import Path
+
+import hydra
+import pytest
+import yaml
+
+from lsgan.signatures import parameters_of
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGETS = sorted(
+    {
+        target
+        for path in (ROOT / "conf").glob("*/*.yaml")
+        for target in [(yaml.safe_load(path.read_text()) or {}).get("_target_")]
+        if target is not None
+    }
+    | {
+        content["dataset"]["_target_"]
+        for path in (ROOT / "conf" / "dataset").glob("*.yaml")
+        for content in [yaml.safe_load(path.read_text())]
+        if "_target_" in content.get("dataset", {})
+    }
+)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_parameters_are_those_of_the_imported_component(target):
+    component = hydra.utils.get_object(target)
+    hints = typing.get_type_hints(component.__init__ if inspect.isclass(component) else component)
+    found = parameters_of(target)
+    assert list(found) == list(inspect.signature(component).parameters)
+    assert {name: hint for name, hint in found.items() if hint is not typing.Any}.items() <= hints.items()
+    assert [name for name, hint in found.items() if hint is typing.Any] == [
+        name for name, hint in hints.items() if name in found and "Literal" in str(hint)
+    ]
+
+
+def test_what_is_not_the_projects_is_not_known():
+    for target in ("torch.optim.Adam", "lsgan.nothing.Here", "lsgan.losses.Nothing", "nothing", "lsgan.losses.math.pi"):
+        assert parameters_of(target) is None
