@@ -217,7 +217,8 @@ def our_step(experiment: config.Experiment, thread: ThreadPoolExecutor) -> Step:
     device = runtime.torch_device
     batches = Ready(experiment, device)
     problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
-    feed = Prefetched(partial(inputs, problem=problem, schedule=schedule, device=device), thread)
+    prepare = partial(inputs, problem=problem, schedule=schedule, device=device)
+    feed = Prefetched(prepare, thread) if runtime.has_idle_core else prepare
     return partial(train_step, experiment.state, problem, schedule, runtime, feed)
 
 

@@ -58,7 +58,7 @@ def train(
     with stop_after_step() as stop, ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         device, world = runtime.torch_device, ranks.world
         prepare = partial(inputs, problem=problem, schedule=schedule, device=device, world=world)
-        feed = Prefetched(prepare, thread)
+        feed = Prefetched(prepare, thread) if runtime.has_idle_core else prepare
         _train(state, problem, schedule, runtime, feed, tracker, checkpoints, ranks, watch, stop)
     if isinstance(stop.error, CollapsedError) or state.step < schedule.steps:
         raise stop.error or KeyboardInterrupt  # asked for here, or on another rank

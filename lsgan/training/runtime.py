@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lsgan.training.memory import keep_freed_memory
+from lsgan.training.wide_convolutions import use_matrix_products
 from lsgan.world import World
 
 _PRECISIONS = ("auto", "fp32", "tf32", "bf16")
@@ -133,9 +134,17 @@ class Runtime:
             torch.backends.cuda.matmul.allow_tf32 = self.chosen_precision.name == "tf32"
             torch.backends.cudnn.allow_tf32 = self.chosen_precision.name == "tf32"
 
+    @property
+    def has_idle_core(self) -> bool:
+        """Whether another thread finds a core that the networks leave idle: if none, it would slow them down."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self._on_gpu or torch.get_num_threads() * World.from_environment().size < cores
+
     def place(self, module: nn.Module) -> nn.Module:
         """The module on the device, in the memory layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        if self.chosen_precision.name == "bf16" and not self._on_gpu:
+            use_matrix_products(module)
         return module.to(self.torch_device).to(memory_format=layout)
 
     def compiled(self, module: nn.Module) -> nn.Module:

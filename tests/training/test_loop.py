@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -128,6 +130,21 @@ def test_every_update_of_d_has_its_own_noise(run, make_state, monkeypatch):
     run(state=state, penalty=penalty, steps=4, discriminator_steps=3)
     assert len(set(streams)) == 12
     assert len({z.sum().item() for z in latents}) == len(latents) == 12
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_thread_prepares_the_next_batch_where_a_core_is_idle(run, make_problem, monkeypatch, idle):
+    monkeypatch.setattr(Runtime, "has_idle_core", idle)
+    asked = []
+
+    def points(ring, num, generator, original=GaussianRing.points):
+        asked.append(threading.current_thread().name)
+        return original(ring, num, generator)
+
+    monkeypatch.setattr(GaussianRing, "points", points)
+    run(steps=5, sample_every=100)
+    prefetched = [name for name in asked if name == "prefetch_0"]
+    assert len(prefetched) == (5 if idle else 0)  # the sixth batch is begun, and not used
 
 
 def test_several_discriminator_steps(run, make_state, monkeypatch):

@@ -131,6 +131,15 @@ def test_settings_of_the_process(process_settings):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_a_core_is_idle_if_the_threads_of_all_ranks_leave_one(monkeypatch, process_settings):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    for threads, ranks, idle in ((3, 1, True), (4, 1, False), (1, 2, True), (2, 2, False)):
+        torch.set_num_threads(threads)
+        monkeypatch.setenv("RANK", "0")
+        monkeypatch.setenv("WORLD_SIZE", str(ranks))
+        assert Runtime("cpu").has_idle_core == idle
+
+
 def losses(runtime, penalty, data_dir, num_steps):
     """Both losses of each step on digits, and the last fakes. (Some biases stand before a batch norm: their gradients
     are nothing but rounding, which Adam magnifies, so weights compare badly.)
