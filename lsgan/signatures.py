@@ -4,7 +4,6 @@ Importing a component imports torch, which takes longer than a mistake on the co
 """
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ _PACKAGE = Path(__file__).parent
 def parameters_of(target: str) -> dict[str, Any] | None:
     """Name and type of each parameter of a class or function `lsgan.module.name`; Any for types of other libraries.
 
-    None if it is not the project's, or its source is not understood.
+    None if the source alone does not tell: not the project's, with a base that is not, or taking any keyword.
     """
     module, _, name = target.rpartition(".")
     package, *path = module.split(".")
@@ -24,17 +23,24 @@ def parameters_of(target: str) -> dict[str, Any] | None:
     tree = ast.parse(source.read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return dict(_arguments(node.args))
+            return _of_function(node)
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _of_class(node, module, tree)
     return None
 
 
-def _of_class(node: ast.ClassDef, module: str, tree: ast.Module) -> dict[str, Any]:
+def _of_function(node: ast.FunctionDef) -> dict[str, Any] | None:
+    arguments = (*node.args.args, *node.args.kwonlyargs)
+    if node.args.kwarg is not None:
+        return None
+    return {a.arg: _type(ast.unparse(a.annotation) if a.annotation else "Any") for a in arguments if a.arg != "self"}
+
+
+def _of_class(node: ast.ClassDef, module: str, tree: ast.Module) -> dict[str, Any] | None:
     """Those of its __init__, or the fields of a dataclass and its bases."""
     for part in node.body:
         if isinstance(part, ast.FunctionDef) and part.name == "__init__":
-            return dict(list(_arguments(part.args))[1:])  # without self
+            return _of_function(part)
     imported = {
         alias.name: f"{part.module}.{alias.name}"
         for part in tree.body
@@ -44,18 +50,17 @@ def _of_class(node: ast.ClassDef, module: str, tree: ast.Module) -> dict[str, An
     fields: dict[str, Any] = {}
     for base in node.bases:
         name = ast.unparse(base)
-        fields |= parameters_of(imported.get(name, f"{module}.{name}")) or {}
+        path = imported.get(name, f"{module}.{name}")
+        inherited = {} if path in ("abc.ABC", "typing.Protocol") else parameters_of(path)
+        if inherited is None:
+            return None
+        fields |= inherited
     for part in node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             annotation = ast.unparse(part.annotation)
             if not annotation.startswith("ClassVar"):
                 fields[part.target.id] = _type(annotation)
     return fields
-
-
-def _arguments(arguments: ast.arguments) -> Iterator[tuple[str, Any]]:
-    for argument in (*arguments.args, *arguments.kwonlyargs):
-        yield argument.arg, _type(ast.unparse(argument.annotation) if argument.annotation else "Any")
 
 
 def _type(annotation: str) -> Any:

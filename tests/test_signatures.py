@@ -42,3 +42,29 @@ def test_parameters_are_those_of_the_imported_component(target):
 def test_what_is_not_the_projects_is_not_known():
     for target in ("torch.optim.Adam", "lsgan.nothing.Here", "lsgan.losses.Nothing", "nothing", "lsgan.losses.math.pi"):
         assert parameters_of(target) is None
+
+
+SOURCE = """
+from collections import OrderedDict
+from dataclasses import dataclass
+
+def anything(shape: int, **more: int): ...
+
+@dataclass
+class Base:
+    first: int
+
+class Child(Base):
+    pass
+
+class Foreign(OrderedDict):
+    second: int
+"""
+
+
+def test_a_source_that_does_not_tell_all_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(SOURCE)
+    monkeypatch.setattr("lsgan.signatures._PACKAGE", tmp_path)
+    assert parameters_of("lsgan.mine.anything") is None
+    assert parameters_of("lsgan.mine.Foreign") is None
+    assert parameters_of("lsgan.mine.Child") == {"first": int}

@@ -19,7 +19,7 @@ def keep_freed_memory() -> bool:
     """Lets malloc keep the pages of freed tensors instead of giving them back; returns whether it could be told so.
 
     By default glibc maps large tensors afresh in every step, and the kernel fills each page with zeros first: a tenth
-    of a step's time on a CPU, or much more. In exchange the process may hold a quarter more at its peak (docs/speed.md).
+    of a step's time on a CPU, or much more. In exchange the process may hold a quarter more at its peak.
     """
     if not sys.platform.startswith("linux"):
         return False
