@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder as TorchvisionFolder
 
-from lsgan.data.feeding import Prefetched, StoreBatches
+from lsgan.data.feeding import StoreBatches
 from lsgan.data.image_folder import ImageFolder
 
 CPU = torch.device("cpu")
@@ -86,8 +86,6 @@ def measures(images: Path, folder: Path, batch_size: int) -> Iterator[tuple[str,
         for flip in (False, True):
             batches = StoreBatches(store, batch_size, seed=0, flip=flip)
             yield f"store, {resolution}{', flips' if flip else ''}", reading(batches, batch_size)
-        ahead = Prefetched(StoreBatches(store, batch_size, seed=0, flip=True))
-        yield f"store, {resolution}, flips, prefetched", reading(ahead, batch_size)
         yield f"limit, {resolution}: copy and convert", memory_limit(store.images, batch_size)
 
 
@@ -126,7 +124,7 @@ def packing(images: Path, folder: Path, resolution: int) -> Measure:
     return measure
 
 
-def reading(batches: StoreBatches | Prefetched, batch_size: int, num_batches: int = 1000) -> Measure:
+def reading(batches: StoreBatches, batch_size: int, num_batches: int = 1000) -> Measure:
     """Batches in their order, ready for the network."""
 
     def measure() -> float:

@@ -76,7 +76,8 @@ def train(folder: Path, case: str, precision: str, seed: int) -> None:
     name = f"{precision}-{seed}"
     run = folder / case / name
     if run.exists():
-        if json.loads((run / "status.json").read_text())["status"] == "finished":
+        status = run / "status.json"
+        if status.exists() and json.loads(status.read_text())["status"] == "finished":
             return
         shutil.rmtree(run)  # cut short
     seldom = ("sample_every=1000000", "checkpoint_every=1000000", "log_every=100")

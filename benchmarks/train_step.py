@@ -180,13 +180,13 @@ def usual_step(experiment: config.Experiment, device: torch.device) -> Step:
     netG, netD = (net.to(device) for net in config.build_networks(settings, experiment.dataset, experiment.latent))
     optimizerG = torch.optim.Adam(netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizerD = torch.optim.Adam(netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    batches = Ready(experiment, device)
+    batches = Ready(experiment, device, torch.contiguous_format)
     real_label, fake_label, generator_label = 1.0, -1.0, 0.0
     num = 0
 
     def step() -> None:
         nonlocal num
-        data, num = batches.batch(num, device).samples.contiguous(), num + 1
+        data, num = batches.batch(num, device).samples, num + 1
         # D: a real batch, then a fake one
         netD.zero_grad()
         output = netD(data)
@@ -215,7 +215,7 @@ def our_step(experiment: config.Experiment, thread: ThreadPoolExecutor) -> Step:
     runtime, schedule = experiment.runtime, experiment.schedule
     runtime.apply()
     device = runtime.torch_device
-    batches = Ready(experiment, device)
+    batches = Ready(experiment, device, torch.channels_last)
     problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
     prepare = partial(inputs, problem=problem, schedule=schedule, device=device)
     feed = Prefetched(prepare, thread) if runtime.has_idle_core else prepare
@@ -223,14 +223,14 @@ def our_step(experiment: config.Experiment, thread: ThreadPoolExecutor) -> Step:
 
 
 class Ready:
-    """Random real batches that lie ready on the device, in the layout of the packed store's."""
+    """Random real batches that lie ready on the device, in a memory layout."""
 
-    def __init__(self, experiment: config.Experiment, device: torch.device) -> None:
+    def __init__(self, experiment: config.Experiment, device: torch.device, layout: torch.memory_format) -> None:
         size = (experiment.settings.batch_size, *experiment.dataset.shape)
         torch.manual_seed(0)
         batches = [torch.rand(size, device=device) * 2 - 1 for _ in range(NUM_BATCHES)]
         if len(size) == 4:
-            batches = [batch.contiguous(memory_format=torch.channels_last) for batch in batches]
+            batches = [batch.contiguous(memory_format=layout) for batch in batches]
         self._batches = batches
 
     def batch(self, index: int, device: torch.device) -> Batch:

@@ -206,6 +206,7 @@ def assemble(cfg: DictConfig) -> Experiment:
         LsganError: whatever is wrong with the config.
     """
     settings = check(cfg)
+    _keep_precision(settings)
     loss = build(settings, "loss")
     penalty = build(settings, "penalty")
     latent = build(settings, "latent")
@@ -263,6 +264,7 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
         LsganError: there is no run folder, or the command line changes something else.
     """
     cfg = load(folder)
+    precision = _precision_of(cfg)
     changed = {override.lstrip("+~").split("=")[0] for override in overrides} - {"resume"}
     for key in sorted(changed):
         if not {key, key.split(".")[0]} & set(_FINE_TO_CHANGE_ON_RESUME):
@@ -271,6 +273,8 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
                 f"only {', '.join(_FINE_TO_CHANGE_ON_RESUME)} can"
             )
         OmegaConf.update(cfg, key, OmegaConf.select(now, key), merge=False)
+    if OmegaConf.select(cfg, "runtime.precision") in (None, "auto"):
+        OmegaConf.update(cfg, "runtime.precision", precision, force_add=True)
     if "steps" in changed:
         cfg["images"] = None
     for name in now.keys() - cfg.keys():  # settings that the version which began the run did not have
@@ -279,16 +283,19 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
     return cfg
 
 
+def _precision_of(cfg: DictConfig) -> str:
+    """That of a run, given its config; versions that knew no other ran in fp32."""
+    return str(OmegaConf.select(cfg, "runtime.precision", default="fp32"))
+
+
 def check_same_run(settings: Settings) -> None:
     """A command that names a run which is there already must be the command that began it.
 
     Raises:
         LsganError: another experiment; unless `resume_override` is set.
     """
-    if settings.run is None or settings.resume is not None or settings.resume_override:
-        return
-    folder = settings.runs_dir / settings.study / settings.run
-    if not (folder / "config.yaml").exists():
+    folder = _folder_to_go_on_with(settings)
+    if folder is None or settings.resume_override:
         return
     saved: Any = OmegaConf.to_container(load(folder))
     before, now = flat(saved), flat(vars(settings))
@@ -303,6 +310,14 @@ def check_same_run(settings: Settings) -> None:
             f"run={settings.run}: {folder} was begun with another config ({'; '.join(named)}): choose another name, or "
             "go on with the new values by resume_override=true"
         )
+
+
+def _folder_to_go_on_with(settings: Settings) -> Path | None:
+    """That of the run which the command names, if it has been begun."""
+    if settings.run is None or settings.resume is not None:
+        return None
+    folder = settings.runs_dir / settings.study / settings.run
+    return folder if (folder / "config.yaml").exists() else None
 
 
 def build(settings: Settings, key: str, *args: Any, part: str | None = None, **given: Any) -> Any:
@@ -344,6 +359,13 @@ def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> 
 def all_keys(cfg: DictConfig) -> list[str]:
     """Every dotted key of a config, sections included."""
     return [key for key, _ in _walk(OmegaConf.to_container(cfg, resolve=False))]
+
+
+def _keep_precision(settings: Settings) -> None:
+    """A run that goes on does so in the precision that it was begun in, whatever `auto` would pick here."""
+    folder = _folder_to_go_on_with(settings)
+    if folder is not None and settings.runtime.get("precision") == "auto":
+        settings.runtime["precision"] = _precision_of(load(folder))
 
 
 def _new_state(settings: Settings, networks: "Networks", runtime: "Runtime") -> "TrainState":

@@ -53,7 +53,7 @@ def check_arguments(node: Any, name: str) -> None:
         return
     values = {key: value for key, value in node.items() if key != "_target_"}
     _check_known(values, parameters, name)
-    fields: list[Any] = [(key, _for_omegaconf(parameters[key])) for key in values]
+    fields: list[Any] = [(key, parameters[key]) for key in values]
     typed(dataclasses.make_dataclass("Arguments", fields), OmegaConf.create(values), prefix=f"{name}.")
 
 
@@ -113,11 +113,6 @@ def _check_known(values: Iterable[str], parameters: Iterable[str], name: str) ->
             raise LsganError(f"{name}.{key} is read by nothing{did_you_mean(key, parameters)}: take it out")
 
 
-def _for_omegaconf(hint: Any) -> Any:
-    """The type, or Any in the place of a Literal, of which OmegaConf knows nothing; the constructor has to check it."""
-    return Any if typing.get_origin(hint) is typing.Literal else hint
-
-
 def _takes_any_key(target: Callable[..., Any]) -> bool:
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
 
@@ -128,7 +123,9 @@ def _typed_arguments(
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     fields: list[Any] = []
     for name_, p in parameters.items():
-        hint = _for_omegaconf(hints.get(name_, Any))
+        hint = hints.get(name_, Any)
+        if typing.get_origin(hint) is typing.Literal:  # OmegaConf knows none; the constructor has to check it
+            hint = Any
         default = MISSING if p.default is inspect.Parameter.empty else p.default
         fields.append((name_, hint, dataclasses.field(default_factory=partial(copy.copy, default))))
     extra = {key: value for key, value in values.items() if key not in parameters}  # for a target with **kwargs

@@ -103,7 +103,8 @@ def _load_generator(
     from lsgan.training.runtime import Runtime
     from lsgan.training.state import load_checkpoint
 
-    runtime = Runtime()  # the device of this machine, not that of the training
+    runtime = Runtime(precision="fp32")  # the device of this machine, not that of the training
+    runtime.apply()
     generator = config.build_networks(settings, dataset, latent).generator
     content = load_checkpoint(checkpoint)
     try:

@@ -31,7 +31,7 @@ def parameters_of(target: str) -> dict[str, Any] | None:
 
 def _of_function(node: ast.FunctionDef) -> dict[str, Any] | None:
     arguments = (*node.args.args, *node.args.kwonlyargs)
-    if node.args.kwarg is not None:
+    if node.args.kwarg or node.args.vararg or node.args.posonlyargs:
         return None
     return {a.arg: _type(ast.unparse(a.annotation) if a.annotation else "Any") for a in arguments if a.arg != "self"}
 
@@ -66,6 +66,7 @@ def _of_class(node: ast.ClassDef, module: str, tree: ast.Module) -> dict[str, An
 def _type(annotation: str) -> Any:
     """What an annotation in the project's source says, if it is made of built-in types and paths."""
     try:
-        return eval(annotation, {"Any": Any, "Path": Path})
+        found = eval(annotation, {"Any": Any, "Path": Path})
     except (NameError, TypeError):
         return Any
+    return Any if isinstance(found, str) else found

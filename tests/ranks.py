@@ -59,11 +59,11 @@ class Doubles:
     """Batches and z in double precision; writes both down."""
 
     def __init__(self, batches: Batches, latent: Normal):
-        self.dim, self._batches, self._latent, self.seen = latent.dim, batches, latent, []
+        self.dim, self._batches, self._latent, self.seen = latent.dim, batches, latent, {}
 
     def batch(self, index, device):
         samples, labels = self._batches.batch(index, device)
-        self.seen.append(samples)
+        self.seen[index] = samples  # one batch more than is trained on may be prepared
         return Batch(samples.double(), labels)
 
     def sample(self, num, generator):
@@ -111,7 +111,11 @@ def outcome(case: Case, world: World, folder: Path) -> dict:
     train(state, problem, schedule, RUNTIME, tracker, None, ranks)
     steps = schedule.steps * case.discriminator_steps
     weights = {name: part.state_dict() for name, part in state._parts().items() if "optimizer" not in name}
-    found = {"weights": copy.deepcopy(weights), "real": source.seen[-steps:], "z": latents[-steps:]}
+    found = {
+        "weights": copy.deepcopy(weights),
+        "real": [source.seen[index] for index in range(steps)],
+        "z": latents[-steps:],
+    }
     with torch.profiler.profile() as profile:
         train_step(state, problem, schedule, RUNTIME, lambda k: inputs(k, problem, schedule, CPU, world), ranks)
     return {

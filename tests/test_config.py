@@ -134,6 +134,51 @@ def test_resolved_config_builds_the_same_experiment(composed, tmp_path):
     assert config.flat(values)["optimizer.generator.lr"] == 1e-3
 
 
+@pytest.fixture
+def begun(composed, tmp_path):
+    """The run folder of a run, begun on a machine where `auto` picked `precision`; None: by an older version."""
+
+    def begin(precision, *overrides):
+        values = config.assemble(composed(*overrides, "run=r")).resolved(run="r")
+        values["runtime"]["precision"] = precision
+        if precision is None:
+            del values["runtime"]["precision"]
+        folder = tmp_path / "runs" / "s" / "r"
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(config.to_yaml(values))
+        return folder
+
+    return begin
+
+
+@pytest.mark.parametrize(("saved", "kept"), [("bf16", "bf16"), ("fp32", "fp32"), (None, "fp32")])
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(composed, begun, saved, kept):
+    folder = begun(saved)
+    for change in ([], ["runtime=cpu"], ["runtime.threads=1"]):
+        overrides = [f"resume={folder}", *change]
+        cfg = config.for_resume(folder, composed(*overrides), overrides)
+        assert config.assemble(cfg).runtime.chosen_precision.name == kept
+    again = composed(f"runs_dir={folder.parents[1]}", "study=s", "run=r")
+    assert config.assemble(again).runtime.chosen_precision.name == kept
+
+
+def test_a_resumed_run_may_be_told_its_precision(composed, begun):
+    folder = begun("bf16")
+    for override, expected in (("runtime.precision=fp32", "fp32"), ("runtime=reference", "fp32")):
+        overrides = [f"resume={folder}", override]
+        cfg = config.for_resume(folder, composed(*overrides), overrides)
+        assert config.assemble(cfg).runtime.chosen_precision.name == expected
+
+
+def test_points_stay_in_full_precision(composed, begun):
+    """Their data set says so, also where `resume` does not name it."""
+    assert config.assemble(composed("dataset=gaussian_ring")).runtime.chosen_precision.name == "fp32"
+    folder = begun("fp32", "dataset=gaussian_ring")
+    overrides = [f"resume={folder}", "runtime=cpu"]
+    cfg = config.for_resume(folder, composed(*overrides), overrides)
+    assert config.assemble(cfg).runtime.chosen_precision.name == "fp32"
+
+
 def test_resume_keeps_the_experiment_and_changes_the_rest(composed, tmp_path):
     values = config.assemble(composed("seed=7", "images=320", "tracker=none")).resolved(run="mine")
     (tmp_path / "config.yaml").write_text(config.to_yaml(values))

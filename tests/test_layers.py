@@ -1,6 +1,7 @@
 """Who may import whom (see docs/design.md): rules that a machine checks, so that nobody has to remember them."""
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,13 @@ def test_torch_is_not_imported_before_the_config_is_checked():
         names = {a.name for n in top_level.body if isinstance(n, ast.Import) for a in n.names}
         names |= {n.module for n in top_level.body if isinstance(n, ast.ImportFrom)}
         assert not {n for n in names if n.split(".")[0] in ("torch", "torchvision", "wandb")}, path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_what_benchmarks_import_is_there(path):
+    """Nobody runs them in the tests."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("lsgan"):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")

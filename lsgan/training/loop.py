@@ -49,8 +49,8 @@ def train(
 
     Raises:
         LsganError: the last checkpoint could not be written, or the batch does not fit into the memory.
-        NonFiniteError: a loss, a gradient or a weight was NaN or infinite at a step that is logged or saved; it is not
-            saved, the last checkpoint stays.
+        NonFiniteError: a loss or a gradient was NaN or infinite at a logged step, or a weight where it was to be saved;
+            the last checkpoint stays.
         CollapsedError: the watch raised its alarm and stops the run, its step saved (of several ranks, the next).
     """
     if watch is not None and watch.stops and watch.alarm is not None:
@@ -127,7 +127,7 @@ def train_step(
     """`discriminator_steps` updates of D, one of G and of its average; returns the last D step and G's loss.
 
     The last batch of fakes serves D and G both, as in the paper's loop: the same z, and G does not
-    change in between. Nothing in here makes the host wait for a GPU.
+    change in between. No value is read back in here.
     """
     for i in range(schedule.discriminator_steps):
         index = state.step * schedule.discriminator_steps + i
@@ -237,8 +237,8 @@ def _scalars(state: TrainState, seen: DiscriminatorStep, generator_loss: Tensor,
     for name, number in scalars.items():
         if not math.isfinite(number):
             raise NonFiniteError(
-                f"step {state.step}: {name} is {number}; nothing is saved from now on. "
-                "Lower optimizer.lr, or add a penalty (penalty=r1)"
+                f"step {state.step}: {name} is {number}: lower optimizer.lr, or add or weaken a penalty; the last "
+                "checkpoint stays"
             )
     return scalars
 

@@ -1,8 +1,10 @@
 """How much memory a training takes, how to keep it from being given back, and how to tell that it is too little."""
 
 import ctypes
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -26,9 +28,9 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is None:
         return False
-    settings = {_M_MMAP_THRESHOLD: 2**30, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 * 2**20}
-    taken = [mallopt(name, value) == 1 for name, value in settings.items()]
-    return all(taken)
+    if not (mallopt(_M_MMAP_THRESHOLD, 2**30) or mallopt(_M_MMAP_THRESHOLD, 2**25)):  # older ones take no more
+        return False
+    return bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_M_TOP_PAD, 2**26))
 
 
 def peak_bytes(device: torch.device) -> int | None:
@@ -37,6 +39,10 @@ def peak_bytes(device: torch.device) -> int | None:
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
         return None
+    status = Path("/proc/self/status")  # getrusage counts what the parent process held, too
+    held = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE) if status.exists() else None
+    if held is not None:
+        return int(held[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -34,7 +34,6 @@ class Runtime:
             statistics, losses and penalties are float32 in each of them.
         channels_last: keep images and convolution weights channels-last; faster, same result up to rounding.
         compile: compile the networks by torch.compile, which takes a while at the start. Of one process only.
-        cuda_graphs: with `compile` on a GPU: record the networks' kernels once and replay them.
         threads: of the CPU; None leaves it to PyTorch.
         deterministic: only algorithms that give the same bits each time; the CPU's do in any case.
         sync_batch_norm: of several ranks: batch norm sees the whole batch, as in one process, not each rank's part.
@@ -48,7 +47,6 @@ class Runtime:
     precision: str = "auto"
     channels_last: bool = True
     compile: bool = False
-    cuda_graphs: bool = False
     threads: int | None = None
     deterministic: bool = False
     sync_batch_norm: bool = True
@@ -72,12 +70,10 @@ class Runtime:
     def _check_precision(self) -> None:
         if self.precision not in _PRECISIONS:
             raise ValueError(f"precision={self.precision} must be one of {', '.join(_PRECISIONS)}")
-        if self.precision == "tf32" and not self._on_gpu:
-            raise ValueError("precision=tf32 is a GPU's: use runtime.precision=fp32 or bf16 on the CPU")
+        if self.precision == "tf32" and not (self._on_gpu and self._is_ampere_or_later):
+            raise ValueError("precision=tf32 needs a GPU from Ampere on: set runtime.precision=fp32 or auto")
 
     def _check_compile(self, world: World) -> None:
-        if self.cuda_graphs and not (self.compile and self._on_gpu):
-            raise ValueError("cuda_graphs=true needs a GPU and runtime.compile=true")
         if self.compile and world.size > 1:
             raise ValueError(f"compile=true is for one process, and there are {world.size}: set runtime.compile=false")
         compilers = (os.environ.get("CXX"), "g++", "clang++")
@@ -98,13 +94,13 @@ class Runtime:
         if self.precision != "auto":
             return Precision(self.precision, "as set")
         if self._on_gpu:
-            native = torch.cuda.get_device_capability()[0] >= 8
-            return Precision("bf16", "the GPU has it") if native else Precision("fp32", "the GPU has no bf16")
+            has_it = self._is_ampere_or_later
+            return Precision("bf16", "the GPU has it") if has_it else Precision("fp32", "the GPU has no bf16")
         if torch.cpu._is_amx_tile_supported():
             return Precision("bf16", "the CPU has it: AMX")
         if torch.cpu._is_avx512_bf16_supported():
             return Precision("bf16", "the CPU has it: AVX512-BF16")
-        return Precision("fp32", "the CPU has no native bf16")
+        return Precision("fp32", "no AMX or AVX512-BF16 here")
 
     def describe(self) -> str:
         """One line: what was picked, and why."""
@@ -117,7 +113,7 @@ class Runtime:
             place = f"cpu ({why}; {threads} thread{'s' if threads > 1 else ''})"
         parts = [place, f"{precision.name} ({precision.reason})"]
         parts.append("channels last" if self.channels_last else "channels first")
-        parts.append("compiled" + (", CUDA graphs" if self.cuda_graphs else "") if self.compile else "eager")
+        parts.append("compiled" if self.compile else "eager")
         return "runtime: " + ", ".join(parts + ["deterministic"] * self.deterministic)
 
     def apply(self) -> None:
@@ -127,8 +123,9 @@ class Runtime:
         if not self._on_gpu:
             keep_freed_memory()
         if self.deterministic:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for the first matrix product on a GPU
         torch.use_deterministic_algorithms(self.deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid
         torch.backends.cudnn.benchmark = not self.deterministic
         if self._on_gpu:
             torch.backends.cuda.matmul.allow_tf32 = self.chosen_precision.name == "tf32"
@@ -136,7 +133,7 @@ class Runtime:
 
     @property
     def has_idle_core(self) -> bool:
-        """Whether another thread finds a core that the networks leave idle: if none, it would slow them down."""
+        """Whether a thread finds a core (or hyper-thread) that the networks leave idle: else it slows them down."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return self._on_gpu or torch.get_num_threads() * World.from_environment().size < cores
 
@@ -150,13 +147,17 @@ class Runtime:
     def compiled(self, module: nn.Module) -> nn.Module:
         """The module, compiled when it is first called if so set. Its parameters and their names stay."""
         if self.compile:
-            module.compile(dynamic=False, mode="reduce-overhead" if self.cuda_graphs else None)
+            module.compile(dynamic=False)
         return module
 
     def autocast(self) -> AbstractContextManager[Any]:
         """In the body networks run in the chosen precision. Their outputs may then be bf16."""
         enabled = self.chosen_precision.name == "bf16"
         return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=enabled)
+
+    @property
+    def _is_ampere_or_later(self) -> bool:
+        return torch.cuda.get_device_capability(self.torch_device)[0] >= 8
 
     @property
     def _on_gpu(self) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import re
 import shutil
 from collections.abc import Mapping
@@ -88,11 +89,17 @@ class TrainState:
         return path
 
     def _check_finite(self) -> None:
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if not torch.nn.utils.get_total_norm(list(network.parameters())).isfinite():
+        """Of the weights and what the optimizers remember; raises NonFiniteError."""
+        for name, network, optimizer in (
+            ("generator", self.generator, self.generator_optimizer),
+            ("discriminator", self.discriminator, self.discriminator_optimizer),
+        ):
+            remembered = [value for state in optimizer.state.values() for value in state.values()]
+            tensors = [*network.parameters(), *(value for value in remembered if isinstance(value, torch.Tensor))]
+            if not torch.nn.utils.get_total_norm(tensors, norm_type=math.inf).isfinite():
                 raise NonFiniteError(
-                    f"step {self.step}: the {name}'s weights are not finite, so they are not saved. "
-                    "Lower optimizer.lr, or add a penalty (penalty=r1)"
+                    f"step {self.step}: the {name}'s weights or their optimizer's state are not finite and not saved: "
+                    "lower optimizer.lr, or add or weaken a penalty"
                 )
 
     def load_latest(self, folder: Path) -> Path | None:

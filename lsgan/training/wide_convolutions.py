@@ -57,6 +57,7 @@ def _in_bf16(input: Tensor) -> bool:
 
 
 def _convolve(input: Tensor, module: nn.Conv2d | nn.ConvTranspose2d, output_padding: Any) -> Tensor:
+    # cast in each call: autocast's cache of cast weights is not open to others
     weight, bias = module.weight.bfloat16(), None if module.bias is None else module.bias.bfloat16()
     return _Convolution.apply(
         input.bfloat16(), weight, bias, module.stride, module.padding, output_padding, module.transposed

@@ -204,6 +204,9 @@ def test_ranks_train_in_bf16_too(run, train, tmp_path):
     for row, alone in zip(rows(study / "ranks"), rows(study / "alone"), strict=True):
         for name in ("loss/discriminator", "loss/generator", "diversity/fake"):
             assert row[name] == pytest.approx(alone[name], rel=0.05)
+    assert "precision: bf16" in (study / "ranks" / "config.yaml").read_text()
+    train(*how, "run=fp32", "runtime.precision=fp32")
+    assert rows(study / "fp32")[-1]["loss/discriminator"] != rows(study / "alone")[-1]["loss/discriminator"]
 
 
 def test_one_run_folder_the_same_numbers_and_a_resume_with_another_number_of_ranks(run, train, tmp_path):
@@ -284,7 +287,7 @@ def test_a_loss_that_is_not_finite_stops_all_ranks(run, tmp_path):
     started = time.monotonic()
     _, errors = run(2, *SMALL, "run=r", "steps=500", "optimizer.lr=1.0e+20", expect=1)
     assert time.monotonic() - started < 60
-    sentence = r"^error( \(rank 1\))?: step \d+: (loss|gradient_norm)/(discriminator|generator) is (nan|inf|-inf); "
+    sentence = r"^error( \(rank 1\))?: step \d+: (loss|gradient_norm)/(discriminator|generator) is (nan|inf|-inf): "
     assert re.search(sentence, errors, re.M)
     assert "lost another rank" not in errors
     assert status(tmp_path / "runs" / "digits" / "r")["status"] == "failed"

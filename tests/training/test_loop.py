@@ -174,8 +174,8 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(run, make_state, tm
     run(state=state, steps=4)
     with torch.no_grad():
         state.discriminator[0].weight.fill_(float("nan"))
-    advice = "nothing is saved from now on. Lower optimizer.lr, or add a penalty"
-    with pytest.raises(NonFiniteError, match=rf"^step 6: loss/discriminator is nan; {advice}"):
+    advice = "lower optimizer.lr, or add or weaken a penalty; the last checkpoint stays"
+    with pytest.raises(NonFiniteError, match=rf"^step 6: loss/discriminator is nan: {advice}$"):
         run(state=state, steps=9)
     assert sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt")) == ["step-000002.pt", "step-000004.pt"]
 
@@ -200,9 +200,19 @@ def test_weights_that_are_not_finite_are_not_saved(run, make_state, tmp_path):
     state = make_state()
     with torch.no_grad():
         state.generator[-1].bias.fill_(float("inf"))
-    with pytest.raises(NonFiniteError, match=r"^step 2: the generator's weights are not finite, so they are not saved"):
+    with pytest.raises(NonFiniteError, match=r"^step 2: the generator's weights or their optimizer's"):
         run(state=state, steps=4, log_every=100)
     assert list((tmp_path / "checkpoints").glob("*")) == []
+
+
+def test_an_optimizer_whose_state_is_not_finite_is_not_saved(run, make_state, tmp_path):
+    """Its weights still are: Adam divides by infinity."""
+    state = make_state()
+    run(state=state, steps=2)
+    state.discriminator_optimizer.state[state.discriminator[0].weight]["exp_avg_sq"].fill_(float("inf"))
+    with pytest.raises(NonFiniteError, match=r"^step 4: the discriminator's weights or their optimizer's"):
+        run(state=state, steps=6, log_every=100)
+    assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000002.pt"]
 
 
 LOOKS = ("__bool__", "__float__", "__int__", "item", "tolist", "numpy", "cpu", "nonzero")

@@ -40,6 +40,14 @@ def test_the_peak_is_that_of_the_process():
     assert before > 50e6
 
 
+@linux
+def test_the_peak_is_not_that_of_the_parent_process():
+    block = torch.ones(250_000_000)  # 1 GB
+    child = "import torch; from lsgan.training.memory import peak_bytes; print(peak_bytes(torch.device('cpu')))"
+    found = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True).stdout
+    assert int(found) < block.nbytes
+
+
 def test_what_is_too_little_memory():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)

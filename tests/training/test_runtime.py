@@ -15,15 +15,18 @@ from lsgan.training.loop import train_step
 from lsgan.training.problem import Problem, Schedule, inputs
 from lsgan.training.runtime import Runtime
 from lsgan.training.state import TrainState
+from lsgan.training.wide_convolutions import WideConv2d
 
 CPU = torch.device("cpu")
 REFERENCE = Runtime("cpu", "fp32", channels_last=False, deterministic=True)
 
 
 @pytest.fixture
-def process_settings():
+def process_settings(monkeypatch):
     """Puts back what `apply` changes."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     threads, tf32 = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.benchmark = True
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
@@ -41,7 +44,7 @@ def test_auto_takes_the_device_that_is_there():
     [
         (True, True, "bf16", "the CPU has it: AMX"),
         (False, True, "bf16", "the CPU has it: AVX512-BF16"),
-        (False, False, "fp32", "the CPU has no native bf16"),
+        (False, False, "fp32", "no AMX or AVX512-BF16 here"),
     ],
 )
 def test_auto_takes_bf16_where_the_cpu_has_it(monkeypatch, amx, avx512, expected, reason):
@@ -56,7 +59,7 @@ def gpu(monkeypatch):
     """What PyTorch would say of a GPU; returns a function that sets how new it is."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
-    return lambda major: monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (major, 0))
+    return lambda major: monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 0))
 
 
 @pytest.mark.parametrize(("major", "expected"), [(7, "fp32"), (8, "bf16"), (9, "bf16")])
@@ -89,9 +92,8 @@ def test_memory_layout():
         ({"device": "tpu"}, "device=tpu must be auto, cpu or cuda"),
         ({"device": "cuda"}, "PyTorch sees no CUDA GPU here: use runtime=cpu or runtime=auto"),
         ({"precision": "fp16"}, "precision=fp16 must be one of auto, fp32, tf32, bf16"),
-        ({"precision": "tf32"}, "precision=tf32 is a GPU's: use runtime.precision=fp32 or bf16 on the CPU"),
+        ({"precision": "tf32"}, "precision=tf32 needs a GPU from Ampere on: set runtime.precision=fp32 or auto"),
         ({"threads": 0}, "threads=0 must be at least 1, or null for PyTorch's choice"),
-        ({"cuda_graphs": True, "compile": True}, "cuda_graphs=true needs a GPU and runtime.compile=true"),
         ({"rank_timeout_seconds": 0}, "rank_timeout_seconds=0 must be above 0"),
     ],
 )
@@ -101,12 +103,17 @@ def test_what_cannot_be_is_refused(monkeypatch, settings, sentence):
         Runtime(**settings)
 
 
-def test_a_gpu_takes_what_a_cpu_refuses(gpu):
-    gpu(9)
+def test_a_gpu_from_ampere_on_has_tf32(gpu):
+    gpu(8)
     assert Runtime("cuda", "tf32").chosen_precision.name == "tf32"
-    assert "compiled, CUDA graphs" in Runtime("cuda", compile=True, cuda_graphs=True).describe()
-    with pytest.raises(ValueError, match=r"cuda_graphs=true needs a GPU and runtime\.compile=true"):
-        Runtime("cuda", cuda_graphs=True)
+    gpu(7)
+    with pytest.raises(ValueError, match="precision=tf32 needs a GPU from Ampere on"):
+        Runtime("cuda", "tf32")
+
+
+def test_wide_layers_change_in_bf16_only():
+    for precision, layer in (("bf16", WideConv2d), ("fp32", nn.Conv2d)):
+        assert type(Runtime("cpu", precision).place(nn.Conv2d(256, 512, 4, stride=2))) is layer
 
 
 def test_compiling_needs_a_compiler_and_one_process(monkeypatch):
@@ -129,6 +136,7 @@ def test_settings_of_the_process(process_settings):
     Runtime("cpu").apply()
     assert torch.get_num_threads() == 1  # null leaves it as it is
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.benchmark
 
 
 def test_a_core_is_idle_if_the_threads_of_all_ranks_leave_one(monkeypatch, process_settings):

@@ -6,6 +6,10 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from lsgan.losses import LeastSquares
+from lsgan.penalties import R1
+from lsgan.streams import uniform
+from lsgan.training.steps import discriminator_step
 from lsgan.training.wide_convolutions import WideConv2d, WideConvTranspose2d, _Convolution, use_matrix_products
 
 BF16 = partial(torch.autocast, "cpu", torch.bfloat16)
@@ -86,3 +90,21 @@ def test_other_layers_stay(layer):
     layers = nn.Sequential(layer)
     use_matrix_products(layers)
     assert type(layers[0]) is type(layer)
+
+
+def test_a_discriminator_step_goes_through_a_wide_layer_twice_differentiated():
+    """In place behind it works LeakyReLU, and R1 differentiates it in full precision."""
+    discriminator = nn.Sequential(
+        nn.Conv2d(256, 512, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True), nn.Flatten(), nn.Linear(2048, 1)
+    )
+    expected = copy.deepcopy(discriminator)
+    use_matrix_products(discriminator)
+    torch.manual_seed(0)
+    real, fake, gradients = torch.randn(4, 256, 4, 4), torch.randn(4, 256, 4, 4), []
+    for network in (discriminator, expected):
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
+        parts = (network, optimizer, LeastSquares(a=-1, b=1, c=0), R1(1.0), real, fake, uniform(torch.Generator()))
+        discriminator_step(*parts, autocast=BF16)
+        gradients.append(network[0].weight.grad)
+    scale = gradients[1].abs().max()
+    assert_close(gradients[0] / scale, gradients[1] / scale, rtol=0, atol=0.01)
