@@ -8,11 +8,7 @@ is then shown the rows of metrics.jsonl, as on a resume, so another setting can 
 
 import argparse
 import json
-import os
 import platform
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -22,10 +18,9 @@ from typing import NamedTuple
 import torch
 from rich.console import Console
 from rich.table import Table
+from runs import train_once
 
 from lsgan import config
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 class Case(NamedTuple):
@@ -67,16 +62,7 @@ def main() -> None:
 
 def train(folder: Path, case: str, seed: int) -> None:
     """One run at folder/case/seed, if it is not there."""
-    run = folder / case / str(seed)
-    if run.exists():
-        if json.loads((run / "status.json").read_text())["status"] == "finished":
-            return
-        shutil.rmtree(run)  # cut short
-    seldom = ("sample_every=1000000", "checkpoint_every=1000000")
-    place = (f"runs_dir={folder}", f"study={case}", f"run={seed}", f"seed={seed}")
-    command = [sys.executable, str(ROOT / "train.py"), *CASES[case].overrides, *seldom, *place, "tracker=none"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, "runtime=cpu"], env=environment, stdout=subprocess.DEVNULL, check=True)
+    train_once(folder, case, str(seed), (*CASES[case].overrides, f"seed={seed}"))
 
 
 def alarm_step(run: Path) -> int | None:

@@ -8,12 +8,8 @@ drawn in fp32 from the average of G's weights, with the same noise for all runs.
 
 import argparse
 import json
-import os
 import platform
-import shutil
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -26,6 +22,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.table import Table
+from runs import train_once
 from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
@@ -34,7 +31,6 @@ from lsgan import config
 from lsgan.data.digits import Digits
 from lsgan.streams import stream
 
-ROOT = Path(__file__).resolve().parents[1]
 PRECISIONS = ("fp32", "bf16")
 NUM_SAMPLES = 1797  # as many as there are digits
 
@@ -73,19 +69,8 @@ def main() -> None:
 
 def train(folder: Path, case: str, precision: str, seed: int) -> None:
     """One run at folder/case/precision-seed, if it is not there."""
-    name = f"{precision}-{seed}"
-    run = folder / case / name
-    if run.exists():
-        status = run / "status.json"
-        if status.exists() and json.loads(status.read_text())["status"] == "finished":
-            return
-        shutil.rmtree(run)  # cut short
-    seldom = ("sample_every=1000000", "checkpoint_every=1000000", "log_every=100")
-    how = ("runtime=cpu", f"runtime.precision={precision}", "tracker=none")
-    place = (f"runs_dir={folder}", f"study={case}", f"run={name}", f"seed={seed}")
-    command = [sys.executable, str(ROOT / "train.py"), *CASES[case].overrides, *seldom, *place, *how]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    overrides = (*CASES[case].overrides, f"runtime.precision={precision}", f"seed={seed}", "log_every=100")
+    train_once(folder, case, f"{precision}-{seed}", overrides)
 
 
 def scores(run: Path, case: str) -> Scores:

@@ -264,7 +264,7 @@ def for_resume(folder: Path, now: DictConfig, overrides: Iterable[str]) -> DictC
         LsganError: there is no run folder, or the command line changes something else.
     """
     cfg = load(folder)
-    precision = _precision_of(cfg)
+    precision = _precision_of(cfg)  # stays, whatever `auto` would pick here
     changed = {override.lstrip("+~").split("=")[0] for override in overrides} - {"resume"}
     for key in sorted(changed):
         if not {key, key.split(".")[0]} & set(_FINE_TO_CHANGE_ON_RESUME):

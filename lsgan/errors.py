@@ -14,7 +14,7 @@ class CollapsedError(LsganError):
 
 
 class NonFiniteError(LsganError):
-    """A loss, a gradient or a weight became NaN or infinite."""
+    """A loss, a gradient, a weight or an optimizer's state became NaN or infinite."""
 
 
 class TerminatedError(KeyboardInterrupt):

@@ -25,7 +25,8 @@ class Precision(NamedTuple):
 
 @dataclass(frozen=True)
 class Runtime:
-    """Device, precision and layout. None of them changes what is computed by more than rounding.
+    """Device, precision and layout. None of them changes what is computed by more than rounding, which data as fine
+    as bf16's steps can notice (docs/speed.md).
 
     Args:
         device: auto (CUDA if there is one, else the CPU), cpu, or cuda.

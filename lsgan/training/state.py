@@ -63,7 +63,7 @@ class TrainState:
         Beside it lies its checksum, as `sha256sum` writes and checks it.
 
         Raises:
-            NonFiniteError: a weight is NaN or infinite; earlier checkpoints are still there.
+            NonFiniteError: a weight or an optimizer's state is NaN or infinite; earlier checkpoints are still there.
             OSError: the disk does not take it; earlier checkpoints are still there.
         """
         self._check_finite()
