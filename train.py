@@ -40,9 +40,7 @@ def main(cfg: DictConfig) -> None:
     experiment = config.assemble(cfg)
     settings, state, runtime = experiment.settings, experiment.state, experiment.runtime
     runtime.apply()
-    batches = experiment.dataset.open(
-        settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb, world
-    )
+    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
     problem = Problem(
         experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches, experiment.conditional
     )

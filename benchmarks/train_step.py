@@ -37,7 +37,7 @@ from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from lsgan import config
-from lsgan.data.batches import Batch
+from lsgan.data.batches import WHOLE, Batch
 from lsgan.training.loop import train_step
 from lsgan.training.memory import peak_bytes
 from lsgan.training.problem import Prefetched, Problem, inputs
@@ -233,7 +233,7 @@ class Ready:
             batches = [batch.contiguous(memory_format=layout) for batch in batches]
         self._batches = batches
 
-    def batch(self, index: int, device: torch.device) -> Batch:
+    def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
         """Without labels."""
         return Batch(self._batches[index % NUM_BATCHES], None)
 

@@ -61,8 +61,8 @@ class Doubles:
     def __init__(self, batches: Batches, latent: Normal):
         self.dim, self._batches, self._latent, self.seen = latent.dim, batches, latent, {}
 
-    def batch(self, index, device):
-        samples, labels = self._batches.batch(index, device)
+    def batch(self, index, device, part=slice(None)):
+        samples, labels = self._batches.batch(index, device, part)
         self.seen[index] = samples  # one batch more than is trained on may be prepared
         return Batch(samples.double(), labels)
 
@@ -99,7 +99,7 @@ def outcome(case: Case, world: World, folder: Path) -> dict:
     with a count of what it communicates.
     """
     state = new_state(case, seed=world.rank)  # rank 0's weights are to replace the others'
-    source = Doubles(case.dataset.open(folder / "data", 16, 3, 0, world), Normal(5))
+    source = Doubles(case.dataset.open(folder / "data", 16, 3, 0), Normal(5))
     latents: list[torch.Tensor] = []
     state.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
     schedule = Schedule(5, 16, 3, case.discriminator_steps, 2, 100, 100, 1)

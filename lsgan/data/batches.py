@@ -1,12 +1,14 @@
 """Which samples batch k holds, as a function of (seed, k)."""
 
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from lsgan.streams import stream
+
+WHOLE = slice(None)
 
 
 class Batch(NamedTuple):
@@ -17,10 +19,15 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """An endless, repeatable sequence of real batches, or of one rank's part of each."""
+    """An endless, repeatable sequence of real batches."""
 
-    def batch(self, index: int, device: torch.device) -> Batch:
-        """Batch `index` on `device`, batch_size samples; divided by the number of ranks, if there are several."""
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What these samples are, wherever they lie: plain values, equal for equal data and for no other."""
+        ...
+
+    def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
+        """Batch `index` on `device`: its batch_size samples, or `part` of them."""
         ...
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.pictures import Picture
-from lsgan.world import World
 
 
 class Dataset(Protocol):
@@ -37,8 +36,8 @@ class Dataset(Protocol):
         """The labels of the samples in a picture when G takes labels, int64 [N]; None if there are no classes."""
         ...
 
-    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float, world: World) -> Batches:
-        """A rank's part of real batches; what must be on disk for them is put into `data_dir` first."""
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float) -> Batches:
+        """Real batches; what must be on disk for them is put into `data_dir` first."""
         ...
 
     def picture(self, samples: Tensor) -> Picture:

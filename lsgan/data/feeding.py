@@ -1,14 +1,15 @@
 """From the packed store to the network: batch k by its index, in the network's range and layout."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lsgan.data.batches import Batch, BatchOrder
+from lsgan.data.batches import WHOLE, Batch, BatchOrder
 from lsgan.data.store import Store
 from lsgan.streams import stream
-from lsgan.world import ALONE, World
 
 
 class StoreBatches:
@@ -21,7 +22,6 @@ class StoreBatches:
         flip: mirror every second image, left to right, on average.
         device_cache_gb: a store up to this size is copied to a GPU, as uint8. A larger one, and any on the CPU,
             is read through the operating system's page cache, which all runs share.
-        world: of ranks, each of which gets its part of every batch.
     """
 
     def __init__(
@@ -32,22 +32,21 @@ class StoreBatches:
         *,
         flip: bool = False,
         device_cache_gb: float = 0,
-        world: World = ALONE,
     ) -> None:
-        self._images, self._labels = store.images, store.labels
+        self._store, self._images, self._labels = store, store.images, store.labels
         self._order = BatchOrder(len(store.images), batch_size, seed)
         self._batch_size, self._seed, self._flip = batch_size, seed, flip
-        self._part = world.part(batch_size)
         self._cached = store.images.nbytes <= device_cache_gb * 1e9
         self._resident: Tensor | None = None
 
-    def batch(self, index: int, device: torch.device) -> Batch:
-        """Images [batch_size, C, H, W] of batch `index` (of several ranks, this one's part), float32 in [-1, 1].
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self._store.identity
 
-        They are channels last in memory.
-        """
-        indices = self._order.indices(index)[self._part]
-        mirrored = self._mirrored(index)
+    def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
+        """Images [N, C, H, W] of `part` of batch `index`, float32 in [-1, 1], channels last in memory."""
+        indices = self._order.indices(index)[part]
+        mirrored = self._mirrored(index, part)
         if self._cached and device.type != "cpu":
             pixels = self._on_device(device).index_select(0, indices.to(device))  # uint8 [N, H, W, C]
             pixels[mirrored] = pixels[mirrored].flip(2)
@@ -60,12 +59,12 @@ class StoreBatches:
         labels = None if self._labels is None else torch.from_numpy(self._labels[indices.numpy()]).to(device)
         return Batch(pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels)
 
-    def _mirrored(self, index: int) -> npt.NDArray[np.int64]:
-        """Which images of this rank's part of batch `index` are mirrored."""
+    def _mirrored(self, index: int, part: slice) -> npt.NDArray[np.int64]:
+        """Which images of `part` of batch `index` are mirrored."""
         if not self._flip:
             return np.empty(0, np.int64)
         chance = torch.rand(self._batch_size, generator=stream(self._seed, "flip", index))
-        return np.flatnonzero(chance[self._part].numpy() < 0.5)
+        return np.flatnonzero(chance[part].numpy() < 0.5)
 
     def _on_device(self, device: torch.device) -> Tensor:
         if self._resident is None:

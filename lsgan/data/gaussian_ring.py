@@ -5,16 +5,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lsgan.data.batches import Batch
+from lsgan.data.batches import WHOLE, Batch
 from lsgan.data.pictures import Picture, scatter
 from lsgan.streams import stream
-from lsgan.world import ALONE, World
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +65,10 @@ class GaussianRing:
         mode = torch.randint(self.modes, (num,), generator=generator)
         return self.centres[mode] + self.std * torch.randn(num, 2, generator=generator)
 
-    def open(
-        self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0, world: World = ALONE
-    ) -> "PointBatches":
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> "PointBatches":
         """Batches of fresh points; nothing is read or written."""
         log.info("%s: %d Gaussians, std %g, on a circle of radius %g", self.name, self.modes, self.std, self.radius)
-        return PointBatches(self, batch_size, seed, world)
+        return PointBatches(self, batch_size, seed)
 
     def picture(self, samples: Tensor) -> Picture:
         """The samples [N, 2] beside as many real points: uint8 [H, W, 3]."""
@@ -91,11 +88,14 @@ class GaussianRing:
 class PointBatches:
     """Batch k is drawn from the stream of (seed, k)."""
 
-    def __init__(self, ring: GaussianRing, batch_size: int, seed: int, world: World = ALONE) -> None:
+    def __init__(self, ring: GaussianRing, batch_size: int, seed: int) -> None:
         self._ring, self._batch_size, self._seed = ring, batch_size, seed
-        self._part = world.part(batch_size)
 
-    def batch(self, index: int, device: torch.device) -> Batch:
-        """Points [batch_size, 2], or this rank's part of them; float32, without labels."""
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"modes": self._ring.modes, "std": self._ring.std, "radius": self._ring.radius}
+
+    def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
+        """Points [N, 2] of `part` of batch `index`; float32, without labels."""
         points = self._ring.points(self._batch_size, stream(self._seed, "points", index))
-        return Batch(points[self._part].to(device), labels=None)
+        return Batch(points[part].to(device), labels=None)

@@ -21,7 +21,6 @@ from lsgan.data.pictures import COLUMNS, Picture, image_grid, save_images
 from lsgan.data.source import Source
 from lsgan.data.store import Recipe, Store, differences, open_store, read_meta
 from lsgan.errors import LsganError
-from lsgan.world import ALONE, World
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +107,10 @@ class ImageDataset(ABC):
         log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
         return store
 
-    def open(
-        self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0, world: World = ALONE
-    ) -> Batches:
+    def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
         """Packs the images if that has not been done yet, and returns their batches. Raises as `prepare` does."""
         store = self.prepare(data_dir)
-        return StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb, world=world)
+        return StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb)
 
     def picture(self, samples: Tensor) -> Picture:
         """A grid of the samples [N, C, H, W]: uint8 [H, W, 3]."""

@@ -61,6 +61,13 @@ class Store(NamedTuple):
     images: ImageArray  # uint8 [N, H, W, C], memory-mapped read-only
     labels: npt.NDArray[np.int64] | None  # [N]
     classes: list[str] | None
+    sha256: str  # of the images
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells these images and labels from any others, wherever the store lies."""
+        labels = {} if self.labels is None else {"labels_sha256": hashlib.sha256(self.labels.tobytes()).hexdigest()}
+        return {"images": len(self.images), "sha256": self.sha256, **labels}
 
 
 def open_store(folder: Path) -> Store:
@@ -74,7 +81,8 @@ def open_store(folder: Path) -> Store:
     size, needed = path.stat().st_size if path.exists() else 0, int(np.prod(shape))
     if size != needed:
         raise LsganError(f"{path} has {size} bytes, not {needed}: delete {folder} to pack again")
-    return Store(folder, np.memmap(path, np.uint8, mode="r", shape=shape), _labels(folder, meta), meta["classes"])
+    images = np.memmap(path, np.uint8, mode="r", shape=shape)
+    return Store(folder, images, _labels(folder, meta), meta["classes"], meta["sha256"])
 
 
 def _labels(folder: Path, meta: dict[str, Any]) -> npt.NDArray[np.int64] | None:
@@ -99,7 +107,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     try:
         meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
         dimensions = [int(length) for length in meta["shape"]]
-        if not (isinstance(meta["recipe"], dict) and len(dimensions) == 4 and "classes" in meta):
+        if not (isinstance(meta["recipe"], dict) and len(dimensions) == 4 and {"classes", "sha256"} <= meta.keys()):
             raise ValueError("store.json says too little")
         return meta
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -59,8 +59,9 @@ class Inputs(NamedTuple):
 
 def inputs(index: int, problem: Problem, schedule: Schedule, device: torch.device, world: World = ALONE) -> Inputs:
     """Those of D's update `index`, a function of (seed, index); of several ranks, this one's part."""
-    real, labels = problem.batches.batch(index, device)
-    z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index))[world.part(schedule.batch_size)]
+    part = world.part(schedule.batch_size)
+    real, labels = problem.batches.batch(index, device, part)
+    z = problem.latent.sample(schedule.batch_size, stream(schedule.seed, "z", index))[part]
     if device.type == "cuda":
         z = z.pin_memory()
     condition = (labels,) if problem.conditional and labels is not None else ()

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def store(tmp_path):
     rng = np.random.default_rng(0)
-    return Store(tmp_path, rng.integers(0, 256, (50, 6, 6, 3), np.uint8), np.arange(50) % 7, [*"abcdefg"])
+    return Store(tmp_path, rng.integers(0, 256, (50, 6, 6, 3), np.uint8), np.arange(50) % 7, [*"abcdefg"], "5ha")
 
 
 def test_pixels_become_the_networks_range_and_layout(store):

@@ -314,7 +314,7 @@ def test_it_learns(make_state, make_schedule, tmp_path):
 class Labelled:
     """Batch k holds points (k, 0), all of the class k mod 3."""
 
-    def batch(self, index, device):
+    def batch(self, index, device, part=slice(None)):
         return Batch(torch.tensor([[float(index), 0.0]]).repeat(16, 1), torch.full((16,), index % 3))
 
 
