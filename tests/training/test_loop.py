@@ -108,7 +108,7 @@ def test_data_and_noise_do_not_depend_on_the_loss(make_state, make_problem, make
         state = make_state()
         monkeypatch.setattr(state.generator, "forward", lambda z, f=state.generator.forward: seen.append(z) or f(z))
         batch = problem.batches.batch
-        monkeypatch.setattr(problem.batches, "batch", lambda k, d: seen.append(batch(k, d)) or seen[-1])
+        monkeypatch.setattr(problem.batches, "batch", lambda k, d, part: seen.append(batch(k, d, part)) or seen[-1])
         train(state, problem, make_schedule(), RUNTIME, Memory(), tmp_path / "c")
         return seen
 
