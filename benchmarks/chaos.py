@@ -146,12 +146,12 @@ def rows(run: Path) -> list[dict[str, Any]]:
 def same(one: Any, other: Any) -> bool:
     """Equal bit for bit."""
     if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
+        return isinstance(other, torch.Tensor) and one.dtype == other.dtype and torch.equal(one, other)
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
-    return one == other
+    return bool(one == other)
 
 
 def table(results: dict[str, Result]) -> Table:

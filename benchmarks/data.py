@@ -29,7 +29,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder as TorchvisionFolder
 
 from lsgan.data.feeding import StoreBatches
-from lsgan.data.image_folder import ImageFolder
+from lsgan.data.sets.image_folder import ImageFolder
 
 CPU = torch.device("cpu")
 SIDE = 256  # of the images, as LSUN's

@@ -28,8 +28,9 @@ from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
 from lsgan import config
-from lsgan.data.digits import Digits
+from lsgan.data.sets.digits import Digits
 from lsgan.streams import stream
+from lsgan.training.checkpoints import latest_checkpoint, load
 
 PRECISIONS = ("fp32", "bf16")
 NUM_SAMPLES = 1797  # as many as there are digits
@@ -76,8 +77,10 @@ def train(folder: Path, case: str, precision: str, seed: int) -> None:
 def scores(run: Path, case: str) -> Scores:
     """Of the last checkpoint of a run."""
     experiment = config.assemble(config.load(run))
-    experiment.state.load_latest(run / "checkpoints")
-    z = experiment.latent.sample(NUM_SAMPLES, stream(0, "judged"))
+    checkpoint = latest_checkpoint(run / "checkpoints")
+    assert checkpoint is not None  # a finished run has one
+    load(checkpoint, experiment.state)
+    z = experiment.recipe.latent.sample(NUM_SAMPLES, stream(0, "judged"))
     samples = torch.cat([experiment.state.generator_ema.module(part) for part in z.split(256)])
     return CASES[case].judge(experiment, samples, run)
 
@@ -85,16 +88,16 @@ def scores(run: Path, case: str) -> Scores:
 def judge_points(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
     """Modes covered: with a tenth of their share of the samples within 3 std. Good: within 3 std of any mode."""
     ring = experiment.dataset
-    distance, mode = torch.cdist(samples, ring.centres).min(1)  # type: ignore[attr-defined]
-    good = distance < 3 * ring.std  # type: ignore[attr-defined]
-    counts = torch.bincount(mode[good], minlength=ring.modes)  # type: ignore[attr-defined]
-    covered = (counts > 0.1 * len(samples) / ring.modes).sum().item()  # type: ignore[attr-defined]
+    distance, mode = torch.cdist(samples, ring.centres).min(1)
+    good = distance < 3 * ring.std
+    counts = torch.bincount(mode[good], minlength=ring.modes)
+    covered = (counts > 0.1 * len(samples) / ring.modes).sum().item()
     return {"modes covered": covered, "good samples, %": 100 * good.float().mean().item(), **losses(run)}
 
 
 def judge_digits(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
     """Fréchet distance to the real digits in their 50 principal components; entropy of the classes an SVM sees."""
-    real, components, svm = real_digits(experiment.dataset, experiment.settings.data_dir)  # type: ignore[arg-type]
+    real, components, svm = real_digits(experiment.dataset, experiment.settings.data_dir)
     fake = components.transform(samples.flatten(1).double().numpy())
     shares = np.bincount(svm.predict(fake), minlength=10) / len(fake)
     entropy = -sum(share * np.log(share) for share in shares if share > 0)

@@ -66,7 +66,8 @@ def add_rows(key: str, sizes: tuple[int, ...], device: str, rounds: int, seconds
         for size, (loop, _) in loops.items():
             steps[size].append(1000 / loop.steps_per_second(seconds))
     for size, (loop, batch_size) in loops.items():
-        milliseconds, peak = statistics.median(steps[size]), loop.end().peak_bytes
+        milliseconds, measured = statistics.median(steps[size]), loop.end()
+        peak = None if measured is None else measured.peak_bytes
         memory = "?" if peak is None else f"{peak / 1e9:.2f}"
         shown.add_row(key, str(size), f"{milliseconds:.1f}", f"{milliseconds / batch_size:.2f}", memory)
 
@@ -79,7 +80,7 @@ def reading(num_images: int, device: torch.device, num_batches: int = 200) -> fl
         with open(path, "wb") as file:
             for _ in range(num_images // 1000):
                 file.write(block)
-        store = Store(Path(folder), np.memmap(path, np.uint8, "r", shape=shape), None, None)
+        store = Store(Path(folder), np.memmap(path, np.uint8, "r", shape=shape), None, None, "")
         batches = StoreBatches(store, 64, seed=0, flip=True)
         for index in range(num_images // 64):  # a whole epoch: every page is mapped
             batches.batch(index, device)

@@ -1,15 +1,16 @@
 """How fast a training step is: the loop as everybody writes it against ours, in one run on one machine.
 
-    python benchmarks/train_step.py [case …] [--device cpu|cuda] [--rounds 7] [--seconds 3] [--profile]
+    python benchmarks/train_step.py [case …] [--device cpu|cuda] [--rounds 7] [--seconds 3] [--compile] [--profile]
+    python benchmarks/train_step.py --quick        two small cases in a minute: does it run?
     python benchmarks/train_step.py --whole        the whole of train.py against its bare step
 
 Each loop has a process of its own, and they take turns (A B C A B C …), so that a disturbance of the machine meets all
 alike; a ratio is that of one round. Real batches lie ready in memory for all, noise is drawn by each. Sharing the
-machine with anything else spoils the figures.
+machine with anything else spoils the figures. The rows of a case are printed as soon as it is measured, in Markdown.
 """
 
 import argparse
-import json
+import math
 import os
 import platform
 import statistics
@@ -17,15 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
 from functools import partial
-from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -38,9 +38,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lsgan import config
 from lsgan.data.batches import WHOLE, Batch
-from lsgan.training.loop import train_step
+from lsgan.training.gan import Data, Gan
 from lsgan.training.memory import peak_bytes
-from lsgan.training.problem import Prefetched, Problem, inputs
+from lsgan.training.prefetch import prefetched
+from lsgan.training.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 NUM_BATCHES = 8  # that lie ready
@@ -54,8 +55,11 @@ CASES = {
     "digits 32×32, batch 32": ("dataset=digits",),
     "mixture MLP, batch 512": ("experiment=paper_gaussian_mixture", "batch_size=512"),
 }
+QUICK = ("digits 32×32, batch 32", "mixture MLP, batch 512")  # cases that any machine has soon
 USUAL = "usual"
 OURS = {"ours, fp32": ("runtime.precision=fp32",), "ours, auto": ()}
+COMPILED = {"ours, compiled": ("runtime.compile=true",)}
+HEADER = ("", "loop", "steps/s", "images/s", "× usual", "% of the peak", "memory, GB")
 
 Step = Callable[[], object]
 
@@ -69,57 +73,85 @@ class Measured(NamedTuple):
     costs: list[tuple[str, float]]  # operation, share of a step's time
 
 
+class Pace(NamedTuple):
+    """How long is measured."""
+
+    rounds: int
+    seconds: float  # of each loop in each round
+
+
 def main() -> None:
     """Measures, prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", default=list(CASES), metavar="case", help=" | ".join(CASES))
+    parser.add_argument("cases", nargs="*", metavar="case", help=" | ".join(CASES))
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each loop in each round")
+    parser.add_argument("--quick", action="store_true", help="one round of half a second; small cases if none is named")
+    parser.add_argument("--compile", action="store_true", help="a loop of compiled networks besides")
     parser.add_argument("--profile", action="store_true", help="the largest costs of each loop")
     parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
+    unknown = [case for case in options.cases if case not in CASES]
+    if unknown:
+        parser.error(f"no such case: {unknown[0]}; choose from {' | '.join(CASES)}")
     device = torch.device(options.device)
+    pace = Pace(1, 0.5) if options.quick else Pace(options.rounds, options.seconds)
     print(
         f"{date.today()}, {processor(device)}, {os.cpu_count()} cores, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads; medians (quartiles) of {options.rounds} rounds of {options.seconds:g} s"
+        f"{torch.get_num_threads()} threads; medians (quartiles) of {pace.rounds} rounds of {pace.seconds:g} s",
+        flush=True,
     )
     if options.whole:
-        whole(options.rounds)
+        whole(pace.rounds)
         return
-    peaks = {name: gemm_peak(dtype, device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
-    print("peak of matrix products: " + ", ".join(f"{peak / 1e9:,.0f} GFLOP/s {name}" for name, peak in peaks.items()))
-    shown = Table("", "loop", "steps/s", "images/s", "× usual", "% of the peak", "memory, GB")
-    for case in options.cases:
-        compare(case, options.device, options.rounds, options.seconds, peaks, shown, options.profile)
-    Console(width=130).print(shown)
+    peaks = gemm_peaks(device)
+    told = ", ".join(f"{peak / 1e9:,.0f} GFLOP/s {name}" for name, peak in peaks.items())
+    print(f"peak of matrix products: {told}\n\n{markdown(HEADER)}\n{markdown(['---'] * len(HEADER))}", flush=True)
+    names = {USUAL: (), **OURS, **(COMPILED if options.compile else {})}
+    for case in options.cases or (QUICK if options.quick else CASES):
+        loops = {
+            name: Loop(name, (*CASES[case], f"runtime.device={options.device}", *settings), options.profile)
+            for name, settings in names.items()
+        }
+        for row in compare(case, loops, pace, peaks):
+            print(row, flush=True)
 
 
-def compare(
-    case: str, device: str, rounds: int, seconds: float, peaks: dict[str, float], shown: Table, profiled: bool
-) -> None:
-    """Adds the rows of one case to the table."""
-    loops = {name: Loop(name, (*CASES[case], f"runtime.device={device}"), profiled) for name in (USUAL, *OURS)}
+def compare(case: str, loops: dict[str, "Loop"], pace: Pace, peaks: dict[str, float]) -> Iterator[str]:
+    """The rows of one case, in Markdown; a loop that fails has one too."""
     speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(rounds):
+    for _ in range(pace.rounds):
         for name, loop in loops.items():
-            speeds[name].append(loop.steps_per_second(seconds))
+            speeds[name].append(loop.steps_per_second(pace.seconds))
     batch_size = experiment_of(CASES[case]).settings.batch_size
     for name, loop in loops.items():
-        measured, median = loop.end(), statistics.median(speeds[name])
+        shown, measured, median = case if name == USUAL else "", loop.end(), statistics.median(speeds[name])
+        if measured is None:
+            yield markdown([shown, name, "failed"])
+            continue
         ratios = [speed / usual for speed, usual in zip(speeds[name], speeds[USUAL], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
-        shown.add_row(
-            case if name == USUAL else "",
-            f"{name} ({measured.precision})" if name == "ours, auto" else name,
-            f"{median:.2f}",
-            f"{median * batch_size:,.0f}",
-            "" if name == USUAL else f"{middle:.2f} ({low:.2f} to {high:.2f})",
-            f"{100 * measured.flops * median / peaks[measured.precision]:.0f}",
-            "?" if measured.peak_bytes is None else f"{measured.peak_bytes / 1e9:.2f}",
+        low, middle, high = statistics.quantiles(ratios, n=4) if pace.rounds > 1 else ratios * 3
+        peak = peaks.get(measured.precision)
+        yield markdown(
+            [
+                shown,
+                name if name == USUAL else f"{name} ({measured.precision})".replace("fp32 (fp32)", "fp32"),
+                f"{median:.2f}",
+                f"{median * batch_size:,.0f}",
+                "" if name == USUAL else f"{middle:.2f} ({low:.2f} to {high:.2f})",
+                "?" if peak is None else f"{100 * measured.flops * median / peak:.0f}",
+                "?" if measured.peak_bytes is None else f"{measured.peak_bytes / 1e9:.2f}",
+            ]
         )
-        if profiled:
-            print(f"{case}, {name}: " + ", ".join(f"{cost} {share:.0%}" for cost, share in measured.costs[:6]))
+        if measured.costs:
+            costs = ", ".join(f"{cost} {share:.0%}" for cost, share in measured.costs[:6])
+            print(f"{case}, {name}: {costs}", file=sys.stderr, flush=True)
+
+
+def markdown(cells: Sequence[str]) -> str:
+    """A row of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 class Loop:
@@ -128,35 +160,41 @@ class Loop:
     def __init__(self, name: str, overrides: Sequence[str], profiled: bool = False) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, tuple(overrides), profiled))
+        self._process = context.Process(target=serve, args=(theirs, name, tuple(overrides), profiled), daemon=True)
         self._process.start()
+        theirs.close()  # so that its end is noticed
 
     def steps_per_second(self, seconds: float) -> float:
-        """Over about so many seconds."""
-        self._pipe.send(seconds)
-        return self._pipe.recv()
+        """Over about so many seconds; NaN if the process has failed."""
+        try:
+            self._pipe.send(seconds)
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            return math.nan
 
-    def end(self) -> Measured:
-        """Ends the process."""
-        self._pipe.send(None)
-        measured = self._pipe.recv()
-        self._process.join()
-        return measured
+    def end(self) -> Measured | None:
+        """Ends the process; None if it has failed."""
+        try:
+            self._pipe.send(None)
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            return None
+        finally:
+            self._process.join()
 
 
 def serve(pipe: Connection, name: str, overrides: tuple[str, ...], profiled: bool) -> None:
     """What a loop's process does."""
-    experiment = experiment_of((*overrides, *OURS.get(name, ())))
-    device = experiment.runtime.torch_device
-    with ThreadPoolExecutor(1) as thread:
-        step = usual_step(experiment, device) if name == USUAL else our_step(experiment, thread)
-        with FlopCounterMode(display=False) as counter:
+    experiment = experiment_of(overrides)
+    device = experiment.machine.device
+    with usual_step(experiment, device) if name == USUAL else our_step(experiment) as step:
+        with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
             step()
         for _ in range(3):
             step()
         while (seconds := pipe.recv()) is not None:
             pipe.send(rate(step, seconds, device))
-        precision = "fp32" if name == USUAL else experiment.runtime.chosen_precision.name
+        precision = "fp32" if name == USUAL else experiment.machine.precision.name
         peak = peak_bytes(device)
         pipe.send(Measured(counter.get_total_flops(), precision, peak, costs(step) if profiled else []))
 
@@ -174,10 +212,11 @@ def rate(step: Step, seconds: float, device: torch.device) -> float:
     return num / (time.perf_counter() - start)
 
 
-def usual_step(experiment: config.Experiment, device: torch.device) -> Step:
+@contextmanager
+def usual_step(experiment: config.Experiment, device: torch.device) -> Iterator[Step]:
     """The loop of tutorials and papers' code, with the same networks and loss."""
-    settings = experiment.settings
-    netG, netD = (net.to(device) for net in config.build_networks(settings, experiment.dataset, experiment.latent))
+    settings, latent = experiment.settings, experiment.recipe.latent
+    netG, netD = (net.to(device) for net in config.build_networks(settings, experiment.dataset, latent))
     optimizerG = torch.optim.Adam(netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizerD = torch.optim.Adam(netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
     batches = Ready(experiment, device, torch.contiguous_format)
@@ -192,7 +231,7 @@ def usual_step(experiment: config.Experiment, device: torch.device) -> Step:
         output = netD(data)
         errD_real = 0.5 * ((output - real_label) ** 2).mean()
         errD_real.backward()
-        noise = torch.randn(data.size(0), experiment.latent.dim, device=device)
+        noise = torch.randn(data.size(0), latent.dim, device=device)
         fake = netG(noise)
         output = netD(fake.detach())
         errD_fake = 0.5 * ((output - fake_label) ** 2).mean()
@@ -207,19 +246,18 @@ def usual_step(experiment: config.Experiment, device: torch.device) -> Step:
         optimizerG.step()
         errD.item(), errG.item()
 
-    return step
+    yield step
 
 
-def our_step(experiment: config.Experiment, thread: ThreadPoolExecutor) -> Step:
+@contextmanager
+def our_step(experiment: config.Experiment) -> Iterator[Step]:
     """What train.py does in a step that is not logged."""
-    runtime, schedule = experiment.runtime, experiment.schedule
-    runtime.apply()
-    device = runtime.torch_device
-    batches = Ready(experiment, device, torch.channels_last)
-    problem = Problem(experiment.loss, experiment.penalty, experiment.latent, experiment.dataset, batches)
-    prepare = partial(inputs, problem=problem, schedule=schedule, device=device)
-    feed = Prefetched(prepare, thread) if runtime.has_idle_core else prepare
-    return partial(train_step, experiment.state, problem, schedule, runtime, feed)
+    machine = experiment.machine
+    machine.apply()
+    batches = Ready(experiment, machine.device, torch.channels_last)
+    gan = Gan(experiment.state, experiment.recipe, Data(experiment.dataset, batches), machine)
+    with prefetched(gan.inputs, machine) as feed:
+        yield partial(gan.step, feed)
 
 
 class Ready:
@@ -233,6 +271,11 @@ class Ready:
             batches = [batch.contiguous(memory_format=layout) for batch in batches]
         self._batches = batches
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Nobody asks."""
+        return {}
+
     def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
         """Without labels."""
         return Batch(self._batches[index % NUM_BATCHES], None)
@@ -241,7 +284,7 @@ class Ready:
 def experiment_of(overrides: Sequence[str]) -> config.Experiment:
     """As `python train.py <overrides>` assembles it."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return config.assemble(compose("train", list(overrides)))
+        return config.assemble(compose("train", [*overrides, "tracker=none"]))
 
 
 def costs(step: Step) -> list[tuple[str, float]]:
@@ -253,6 +296,13 @@ def costs(step: Step) -> list[tuple[str, float]]:
     total = sum(event.self_cpu_time_total + event.self_device_time_total for event in events)
     shares = [(event.key, (event.self_cpu_time_total + event.self_device_time_total) / total) for event in events]
     return sorted(shares, key=lambda share: -share[1])
+
+
+def gemm_peaks(device: torch.device) -> dict[str, float]:
+    """FLOP/s by precision: of fp32, and of what train.py picks there. Others may take for ever, bf16 on many CPUs."""
+    kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    wanted = {"fp32", Runtime(device.type).chosen_precision.name}
+    return {name: gemm_peak(dtype, device) for name, dtype in kinds.items() if name in wanted}
 
 
 def gemm_peak(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
@@ -292,15 +342,15 @@ def whole(rounds: int) -> None:
 
 
 def images_per_second(overrides: Sequence[str], steps: int, batch_size: int) -> float:
-    """Of a run of train.py, from its first log line to its last."""
+    """Of a run of train.py, observers and checkpoints included: from the start of W&B to the last checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "train.py"), *overrides, f"steps={steps}", f"runs_dir={folder}"]
         environment = {**os.environ, "WANDB_MODE": "offline"}
         subprocess.run([*command, "study=s", "run=r"], check=True, stdout=subprocess.DEVNULL, env=environment)
-        lines = (Path(folder) / "s" / "r" / "metrics.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    images = [(later["step"] - row["step"]) * batch_size for row, later in pairwise(rows)]
-    return sum(images) / sum(num / row["images_per_second"] for num, row in zip(images, rows[1:], strict=True))
+        run = Path(folder) / "s" / "r"
+        line = next(line for line in (run / "train.log").read_text().splitlines() if " INFO W&B: " in line)
+        ended = max(path.stat().st_mtime for path in (run / "checkpoints").glob("*.pt"))
+    return steps * batch_size / (ended - datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").timestamp())
 
 
 def wait(device: torch.device) -> None:

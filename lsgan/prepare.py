@@ -7,14 +7,9 @@ train.py prepares what it needs by itself; this is for doing it beforehand, or f
 """
 
 import sys
-from pathlib import Path
-
-from hydra import compose, initialize_config_dir
 
 from lsgan import command, config
 from lsgan.errors import LsganError
-
-CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
 
 
 def main() -> None:
@@ -22,10 +17,9 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        settings = config.check(compose("train", sys.argv[1:]))
+    settings = config.check(config.composed(sys.argv[1:]))
 
-    from lsgan.data.images import ImageDataset
+    from lsgan.data.sets.images import ImageDataset
     from lsgan.tracking.console import show_log_lines
 
     show_log_lines()
@@ -41,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, CONF_DIR)
+    command.run(main)

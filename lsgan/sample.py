@@ -9,6 +9,7 @@
     checkpoint   a file in <run>/checkpoints; the newest if not given
     label        the class to draw, for a conditional run; all in turn if not given
     out          where to write; <run>/generated/<checkpoint>-seed<seed>[-label<label>] if not given
+    trust        let the run's config build what is neither lsgan's nor PyTorch's  (false)
 
 Writes one PNG a sample (a CSV file for points) and grid.png. A conditional run's samples lie in a folder for each
 label, and its grid has a class a row.
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING
 from omegaconf import MISSING, OmegaConf
 
 from lsgan import command, config
+from lsgan.config.components import typed
 from lsgan.errors import LsganError
-from lsgan.instantiate import typed
+from lsgan.tracking.run_record import RunRecord
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +50,7 @@ class SampleSettings:
     checkpoint: Path | None = None
     label: int | None = None
     out: Path | None = None
+    trust: bool = False
 
 
 def main() -> None:
@@ -58,18 +61,18 @@ def main() -> None:
     wanted: SampleSettings = typed(SampleSettings, OmegaConf.from_cli())
     if wanted.num_images < 1:
         raise LsganError(f"num_images={wanted.num_images} must be at least 1")
-    settings = config.check(config.load(wanted.run))
+    settings = config.check(config.load(wanted.run, trust=wanted.trust))
+    checkpoints = RunRecord(wanted.run).checkpoints
 
     from PIL import Image
 
     from lsgan.streams import stream
-    from lsgan.training.state import latest_checkpoint
 
-    checkpoint = wanted.checkpoint or latest_checkpoint(wanted.run / "checkpoints")
+    checkpoint = wanted.checkpoint or checkpoints.get(max(checkpoints, default=-1))
     if checkpoint is None:
         raise LsganError(f"{wanted.run} holds no checkpoint yet")
     dataset, latent = config.build(settings, "dataset"), config.build(settings, "latent")
-    num_classes = dataset.num_classes if config.is_conditional(settings) else None
+    num_classes = dataset.num_classes if config.is_conditional(settings.architecture) else None
     if wanted.label is not None and not (num_classes and 0 <= wanted.label < num_classes):
         known = f"must be in [0, {num_classes})" if num_classes else "has no meaning: the run is not conditional"
         raise LsganError(f"label={wanted.label} {known}")
@@ -100,25 +103,26 @@ def _load_generator(
     """A function from z [N, z_dim], and labels [N] or one for all, to samples [N, *shape] on the CPU."""
     import torch
 
+    from lsgan.training.checkpoints import load_checkpoint
+    from lsgan.training.machine import Machine
     from lsgan.training.runtime import Runtime
-    from lsgan.training.state import load_checkpoint
 
-    runtime = Runtime(precision="fp32")  # the device of this machine, not that of the training
-    runtime.apply()
+    machine = Machine(Runtime(precision="fp32"))  # the device of this machine, not that of the training
+    machine.apply()
     generator = config.build_networks(settings, dataset, latent).generator
     content = load_checkpoint(checkpoint)
     try:
-        generator.load_state_dict(content["generator_ema" if ema else "generator"])
+        generator.load_state_dict(content["parts"]["generator_ema" if ema else "generator"])
     except RuntimeError as error:
         raise LsganError(f"{checkpoint} does not belong to the run: its networks are others") from error
-    generator = runtime.place(generator).eval()
+    generator = machine.place(generator).eval()
 
     @torch.no_grad()
     def generate(z: torch.Tensor, labels: torch.Tensor | int | None) -> torch.Tensor:
         if isinstance(labels, int):
             labels = torch.full((len(z),), labels)
         inputs = (z,) if labels is None else (z, labels)
-        return generator(*(part.to(runtime.torch_device) for part in inputs)).cpu()
+        return generator(*(part.to(machine.device) for part in inputs)).cpu()
 
     return generate
 

@@ -1,4 +1,4 @@
-"""Which of how many processes this one is, and which part of a batch is its own."""
+"""Which of how many processes this one is."""
 
 import os
 from dataclasses import dataclass
@@ -12,29 +12,27 @@ class World:
         rank: of this process, in [0, size). Rank 0 keeps the run folder.
         size: how many processes.
         local_rank: of this process among those of its machine; the number of its GPU.
+        restarts: whether torchrun starts the command again when a rank has died.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    restarts: bool = False
 
     @classmethod
     def from_environment(cls) -> "World":
         """As torchrun tells it; one process where nobody tells."""
         if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
             return cls()
-        rank = int(os.environ["RANK"])
-        return cls(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
+        return cls(rank, size, int(os.environ.get("LOCAL_RANK", rank)), restarts)
 
     @property
     def is_main(self) -> bool:
         """Whether this is rank 0."""
         return self.rank == 0
-
-    def part(self, num: int) -> slice:
-        """Which of `num` samples are this rank's; `num` must be divisible by the number of ranks."""
-        assert num % self.size == 0  # config.check
-        return slice(self.rank * num // self.size, (self.rank + 1) * num // self.size)
 
 
 ALONE = World()

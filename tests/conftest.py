@@ -1,20 +1,47 @@
+"""Fixtures for all tests.
+
+    train("steps=4", "loss.a=-2")          runs `python train.py steps=4 loss.a=-2` in an empty folder (tmp_path), as a
+                                           user would, and gives a subprocess.CompletedProcess
+    train("loss.a=one", expect=1)          … which must end with this exit code; None: with any
+    train("steps=4", COLUMNS="80")         … with this in its environment
+    train("steps=4", fresh=True)           … in a process that Python itself starts, much slower: see fork_server.py
+    python("-m", "lsgan.sample", "run=r")  the same for any script, module or code (`-c`)
+    start("train.py", "steps=1000000")     does not wait: a process to wait for, signal or kill, as subprocess.Popen is;
+                                           it is killed where the test ends, if it has not ended
+    composed("steps=4")                    the config as train.py gets it
+
+`python -m pytest` leaves out what is marked slow: `python -m pytest -m slow` runs that. Add `-n 0` to have all tests in
+one process. PyTorch has one thread: a test that wants more sets them, and sets them back.
+"""
+
 import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lmdb
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; not here, so that pytest-xdist's own process needs none
+
 import numpy as np
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from fork_server import ForkServer, Process
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-torch.set_num_threads(2)
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = 240  # for a process
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Makes UTF-8 of what was captured, which names of files need not be and pytest-xdist asks for."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -33,39 +60,70 @@ def without_wandb_account(tmp_path_factory, monkeypatch):
 def composed():
     """Composes the config as `python train.py <overrides>` does."""
 
-    def compose_config(*overrides: str) -> DictConfig:
+    from hydra import compose, initialize_config_dir
+
+    def compose_config(*overrides: str) -> "DictConfig":
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             return compose("train", list(overrides))
 
     return compose_config
 
 
+class Python:
+    """Starts processes as a fork server does, each by Python itself."""
+
+    def start(self, args: Iterable[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, *args], cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer | Python]:
+    if sys.platform != "linux":  # elsewhere a process with so many libraries had better not be forked
+        yield Python()
+        return
+    with ForkServer() as server:
+        yield server
+
+
 @pytest.fixture
-def python(tmp_path):
+def start(tmp_path, fork_server):
+    """Starts `python <arguments>` in an empty folder; what is left of it dies with the test."""
+    started = []
+
+    def start_python(*arguments: str | Path, fresh: bool = False, **env: str) -> Process | subprocess.Popen[str]:
+        args = [str(ROOT / "train.py") if argument == "train.py" else str(argument) for argument in arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **env}
+        is_option = args[0].startswith("-") and args[0] != "-m"  # of the interpreter
+        by = Python() if fresh or is_option else fork_server
+        started.append(by.start(args, tmp_path, environment))
+        return started[-1]
+
+    yield start_python
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def python(start):
     """Runs `python <arguments>` in an empty folder, the way a user would."""
 
-    def run(*arguments: str, expect: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **env},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert expect is None or result.returncode == expect, result.stdout + result.stderr
-        return result
+    def run(*arguments: str | Path, expect: int | None = 0, **options) -> subprocess.CompletedProcess[str]:
+        process = start(*arguments, **options)
+        output, errors = process.communicate(timeout=SECONDS)
+        assert expect is None or process.returncode == expect, output + errors
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run
 
 
 @pytest.fixture
 def train(python):
-    """`python train.py <overrides>`."""
+    """Runs `python train.py <overrides>`."""
 
-    def run(*overrides: str, **options):
-        return python(str(ROOT / "train.py"), *overrides, **options)
+    def run(*overrides: str, **options) -> subprocess.CompletedProcess[str]:
+        return python("train.py", *overrides, **options)
 
     return run
 
@@ -90,6 +148,8 @@ def encoded(image: Image.Image, kind: str = "WEBP") -> bytes:
 @pytest.fixture
 def make_lmdb():
     """Writes values into an LMDB folder of LSUN's layout."""
+
+    import lmdb
 
     def make(folder: Path, values: dict[str, bytes]) -> Path:
         folder.mkdir(parents=True)

@@ -52,6 +52,7 @@ class Site:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: "Server"
 
     def log_message(self, *arguments):
         pass
@@ -101,15 +102,18 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.site = Site()
+        self.site.address = f"http://127.0.0.1:{self.server_port}"
+
     def handle_error(self, request, client_address):
         pass  # clients are killed here
 
 
 @contextmanager
 def serve():
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.site = Site()
-        server.site.address = f"http://127.0.0.1:{server.server_port}"
+    with Server() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server.site

@@ -8,25 +8,25 @@ from typing import NamedTuple
 
 import torch
 
-from lsgan.architectures.conditional import dcgan_conditional
 from lsgan.architectures.dcgan import dcgan
 from lsgan.architectures.mlp import mlp
 from lsgan.architectures.networks import Networks
 from lsgan.data.batches import Batch, Batches
-from lsgan.data.digits import Digits
-from lsgan.data.gaussian_ring import GaussianRing
+from lsgan.data.sets.digits import Digits
+from lsgan.data.sets.gaussian_ring import GaussianRing
 from lsgan.latents import Normal
 from lsgan.losses import LeastSquares
+from lsgan.observe.numbers import Numbers
+from lsgan.observe.observer import Observers
 from lsgan.penalties import R1, LsganGP, NoPenalty, Penalty, WganGP
-from lsgan.training.distributed import joined, together
 from lsgan.training.ema import Ema
-from lsgan.training.loop import train, train_step
-from lsgan.training.problem import Problem, Schedule, inputs
+from lsgan.training.gan import Data, Gan, Recipe
+from lsgan.training.loop import train
+from lsgan.training.machine import Machine
 from lsgan.training.runtime import Runtime
 from lsgan.training.state import TrainState
 from lsgan.world import World
 
-CPU, RUNTIME = torch.device("cpu"), Runtime("cpu", "fp32")
 RING, DIGITS = GaussianRing(name="ring"), Digits(name="digits", resolution=16, channels=1, flip=True)
 SMALL = {"shape": (1, 16, 16), "z_dim": 5, "width": 4}
 
@@ -35,6 +35,7 @@ class Case(NamedTuple):
     penalty: Penalty
     architecture: str = "dcgan"
     discriminator_steps: int = 1
+    frozen: bool = False  # D's first layer
 
     @property
     def dataset(self):
@@ -43,11 +44,14 @@ class Case(NamedTuple):
     def networks(self) -> Networks:
         if self.architecture == "mlp":
             return mlp((2,), 5, width=8)
-        return dcgan(**SMALL) if self.architecture == "dcgan" else dcgan_conditional(num_classes=10, **SMALL)
+        if self.architecture == "dcgan":
+            return dcgan(**SMALL)
+        return dcgan(num_classes=10, conditioning="concatenated", **SMALL)
 
 
 CASES = {
     "points, R1": Case(R1(0.5), "mlp"),
+    "points, a frozen layer": Case(R1(0.5), "mlp", frozen=True),
     "images": Case(NoPenalty()),
     "images, R1": Case(R1(0.5)),
     "images, WGAN-GP, two steps of D": Case(WganGP(1.0), discriminator_steps=2),
@@ -85,6 +89,8 @@ class Memory:
 def new_state(case: Case, seed: int) -> TrainState:
     torch.manual_seed(seed)
     generator, discriminator = (network.double() for network in case.networks())
+    if case.frozen:
+        next(discriminator.parameters()).requires_grad_(False)
     return TrainState(
         generator,
         discriminator,
@@ -94,30 +100,29 @@ def new_state(case: Case, seed: int) -> TrainState:
     )
 
 
-def outcome(case: Case, world: World, folder: Path) -> dict:
+def outcome(case: Case, machine: Machine, folder: Path) -> dict:
     """Five steps of a case: weights, what was logged, the real samples and z that this rank saw; and then one more step
     with a count of what it communicates.
     """
-    state = new_state(case, seed=world.rank)  # rank 0's weights are to replace the others'
+    state = new_state(case, seed=machine.world.rank)  # rank 0's weights are to replace the others'
     source = Doubles(case.dataset.open(folder / "data", 16, 3, 0), Normal(5))
     latents: list[torch.Tensor] = []
     state.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
-    schedule = Schedule(5, 16, 3, case.discriminator_steps, 2, 100, 100, 1)
-    conditional = case.architecture == "dcgan_conditional"
-    problem = Problem(LeastSquares(a=-1, b=1, c=0), case.penalty, source, case.dataset, source, conditional)
-    tracker = Memory()
-    ranks = together(state, world, sync_batch_norm=True)
+    recipe = Recipe(LeastSquares(a=-1, b=1, c=0), case.penalty, source, 16, case.discriminator_steps, 3)
+    data = Data(case.dataset, source, conditional=case.architecture == "dcgan_conditional")
+    gan, tracker = Gan(state, recipe, data, machine), Memory()
+    machine.share(state)
     source.seen.clear()
-    train(state, problem, schedule, RUNTIME, tracker, None, ranks)
-    steps = schedule.steps * case.discriminator_steps
-    weights = {name: part.state_dict() for name, part in state._parts().items() if "optimizer" not in name}
+    train(gan, Observers({"numbers": Numbers(2)}), tracker, None, 5)
+    steps = 5 * case.discriminator_steps
+    weights = {name: part.state_dict() for name, part in state.parts.items() if "optimizer" not in name}
     found = {
         "weights": copy.deepcopy(weights),
         "real": [source.seen[index] for index in range(steps)],
         "z": latents[-steps:],
     }
     with torch.profiler.profile() as profile:
-        train_step(state, problem, schedule, RUNTIME, lambda k: inputs(k, problem, schedule, CPU, world), ranks)
+        gan.step()
     return {
         **found,
         "communicated": Counter(event.name for event in profile.events() if event.name.startswith("gloo:")),
@@ -127,10 +132,11 @@ def outcome(case: Case, world: World, folder: Path) -> dict:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    world = World.from_environment()
-    with joined(world, CPU, 45):
+    machine = Machine(Runtime("cpu", "fp32"), World.from_environment())
+    with machine.joined():
         for name, case in CASES.items():
-            torch.save(outcome(case, world, folder), folder / f"{name} {world.rank} of {world.size}.pt")
+            world = machine.world
+            torch.save(outcome(case, machine, folder), folder / f"{name} {world.rank} of {world.size}.pt")
 
 
 if __name__ == "__main__":

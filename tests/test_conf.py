@@ -1,9 +1,12 @@
 """Every YAML under conf/ is composed, checked and built."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
@@ -23,7 +26,10 @@ NEEDED = {
     "architecture=lsgan_synthetic_digits": ("dataset=synthetic_digits",),
     "architecture=mlp": ("dataset=gaussian_ring",),
 }
-CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
+FILES = sorted(CONF.glob("*/*.yaml"))
+CHOICES = [f"{path.parent.name}={path.stem}" for path in FILES]
+GROUPS = {group: [path.stem for path in FILES if path.parent.name == group] for group in {p.parent.name for p in FILES}}
+BRINGING = ("experiment", "dataset", "architecture", "loss")  # they choose in other groups too
 README = (CONF.parent / "README.md").read_text()
 
 
@@ -39,17 +45,55 @@ def parameters(module):
 def test_every_choice_builds_a_gan_that_fits_together(composed, choice, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: choice == "runtime=cuda")
     if choice == "runtime=cuda":
-        assert config.build(config.check(composed(choice)), "runtime").torch_device.type == "cuda"
+        assert config.build(config.check(composed(choice)), "runtime").on_gpu
         return
     experiment = assembled(composed, choice, *NEEDED.get(choice, ()))
     labels = (torch.tensor([0, experiment.dataset.num_classes - 1]),) if experiment.conditional else ()
-    samples = experiment.state.generator(experiment.latent.sample(2, stream(0, "z")), *labels)
+    samples = experiment.state.generator(experiment.recipe.latent.sample(2, stream(0, "z")), *labels)
     assert samples.shape == (2, *experiment.dataset.shape)
     assert experiment.state.discriminator(samples, *labels).shape == (2, 1)
     assert OmegaConf.create(experiment.resolved("name"))["run"] == "name"
 
 
-@pytest.mark.parametrize("group", sorted(path.name for path in CONF.iterdir() if path.is_dir()))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_a_choice_writes_into_its_own_group_alone(path):
+    """What it wants of another group is a choice there: then one that the user types replaces it, whole."""
+    text, group = path.read_text(), path.parent.name
+    content = yaml.safe_load(text) or {}
+    for default in content.pop("defaults", []):
+        ((key, choice),) = default.items() if isinstance(default, dict) else [(f"override /{group}", default)]
+        assert key.startswith("override /"), f"{key}: {choice} is no override"
+        assert choice in GROUPS[key.removeprefix("override /")]
+    if text.startswith("# @package _global_\n"):
+        assert not content.keys() & (GROUPS.keys() - {group})
+    else:
+        assert not content.keys() & GROUPS.keys()
+
+
+@cache
+def node_of(choice):
+    """The node that a choice makes when nothing else is chosen."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", [choice]), resolve=False)[choice.split("=")[0]]
+
+
+BRINGERS = [choice for choice in CHOICES if choice.startswith(("experiment=", "dataset="))]
+
+
+@pytest.mark.parametrize("choice", BRINGERS)
+def test_what_is_typed_wins(composed, choice):
+    """Whatever a data set or an experiment brings. Each one meets other choices, all of them are met by some."""
+    group, turn = choice.split("=")[0], BRINGERS.index(choice)
+    others = GROUPS.keys() - {group, "experiment"}
+    typed = {name: f"{name}={GROUPS[name][turn % len(GROUPS[name])]}" for name in sorted(others)}
+    plain = {name: choice for name, choice in typed.items() if name not in BRINGING}
+    for overrides in (plain, typed):  # first beside the architecture and loss that it brings
+        found = OmegaConf.to_container(composed(choice, *overrides.values()), resolve=False)
+        for name, override in overrides.items():
+            assert found[name] == node_of(override)
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
 def test_the_readme_names_every_choice(group):
     (row,) = (line for line in README.splitlines() if line.startswith(f"| `{group}` |"))
     for path in (CONF / group).glob("*.yaml"):
@@ -58,7 +102,7 @@ def test_the_readme_names_every_choice(group):
 
 def test_the_default(composed):
     experiment = assembled(composed)
-    assert experiment.loss.name == "lsgan_b1c0a-1"
+    assert experiment.recipe.loss.name == "lsgan_b1c0a-1"
     assert experiment.dataset.shape == (1, 32, 32)
     for optimizer in (experiment.state.generator_optimizer, experiment.state.discriminator_optimizer):
         assert isinstance(optimizer, torch.optim.Adam)
@@ -75,11 +119,11 @@ def test_lsun_comes_with_the_papers_network(composed):
 
 def test_paper_lsun_church(composed):
     experiment = assembled(composed, "experiment=paper_lsun_church")
-    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == (0, 1, 1)
+    assert (experiment.recipe.loss.a, experiment.recipe.loss.b, experiment.recipe.loss.c) == (0, 1, 1)
     assert experiment.state.generator_optimizer.defaults["lr"] == 1e-3
-    assert experiment.schedule.batch_size == 64
-    assert experiment.schedule.steps == 1_000_000
-    z = experiment.latent.sample(100, stream(0, "z"))
+    assert experiment.settings.batch_size == 64
+    assert experiment.settings.steps == 1_000_000
+    z = experiment.recipe.latent.sample(100, stream(0, "z"))
     assert z.shape == (100, 1024)
     assert -1 <= z.min() < -0.99
 
@@ -97,9 +141,9 @@ def test_other_experiments_of_the_papers(composed, name, counts, z_dim, targets,
     assert (parameters(state.generator), parameters(state.discriminator)) == counts
     for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
         assert (optimizer.defaults["lr"], optimizer.defaults["betas"][0]) == (2e-4, 0.5)
-    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == targets
-    assert (experiment.schedule.batch_size, experiment.schedule.steps) == (64, steps)
-    z = experiment.latent.sample(100, stream(0, "z"))
+    assert (experiment.recipe.loss.a, experiment.recipe.loss.b, experiment.recipe.loss.c) == targets
+    assert (experiment.settings.batch_size, experiment.settings.steps) == (64, steps)
+    z = experiment.recipe.latent.sample(100, stream(0, "z"))
     assert z.shape == (100, z_dim)
     assert -1 <= z.min() < -0.99
 
@@ -108,7 +152,7 @@ def test_cats_come_with_their_network(composed):
     experiment = assembled(composed, "dataset=cats", "dataset.root=somewhere")
     state = experiment.state
     assert (parameters(state.generator), parameters(state.discriminator)) == (7_682_051, 4_341_121)
-    assert experiment.latent.dim == 100
+    assert experiment.recipe.latent.dim == 100
     assert not experiment.conditional
 
 
@@ -121,6 +165,39 @@ def test_conditional_networks_get_the_classes_of_the_data_set(composed, tmp_path
         assembled(composed, "architecture=dcgan_conditional", "dataset=celeba")
     with pytest.raises(LsganError, match="it wants labels, but dataset=gaussian_ring has none"):
         assembled(composed, "dataset=gaussian_ring", "architecture=dcgan_conditional")
+
+
+@pytest.mark.parametrize("conditioning", ["concatenated", "projection"])
+@pytest.mark.parametrize("architecture", ["dcgan_small", "dcgan_no_bn"])
+def test_any_network_is_told_the_class_by_one_key(composed, architecture, conditioning):
+    choices = (f"architecture={architecture}", f"architecture.conditioning={conditioning}", "architecture.width=4")
+    experiment = assembled(composed, *choices, "architecture.label_dim=5")
+    assert experiment.conditional
+    assert experiment.state.generator.label_map.bias.shape == (5,)
+    with pytest.raises(LsganError, match="it wants labels, but dataset=celeba has none"):
+        assembled(composed, *choices, "dataset=celeba")
+    with pytest.raises(LsganError, match="architecture: conditioning=maps must be one of none, concatenated, proj"):
+        assembled(composed, *choices, "architecture.conditioning=maps")
+
+
+def test_a_conditional_preset_is_the_plain_one_with_one_key_more(composed):
+    for name in ("dcgan", "dcgan_small"):
+        plain, told = (composed(f"architecture={preset}").architecture for preset in (name, f"{name}_conditional"))
+        assert told == {**plain, "conditioning": "concatenated"}
+
+
+def test_points_are_in_full_precision_unless_a_runtime_is_typed(composed):
+    assert composed("dataset=gaussian_ring").runtime.precision == "fp32"
+    for runtime in ("auto", "cpu"):
+        assert composed("dataset=gaussian_ring", f"runtime={runtime}").runtime.precision == "auto"
+
+
+def test_an_experiment_takes_another_network(composed):
+    """The values that it has for its own network do not land on this one."""
+    overrides = ("architecture=lsgan_lsun", "latent=normal", "dataset=lsun_church")
+    experiment = assembled(composed, "experiment=stability_bn_g", *overrides)
+    assert parameters(experiment.state.discriminator) == 4_333_441
+    assert (experiment.recipe.latent.dim, experiment.recipe.loss.a) == (128, 0)
 
 
 def test_a_conditional_run_writes_down_how_many_classes_a_folder_has(composed, tmp_path):
@@ -139,8 +216,8 @@ def test_paper_gaussian_mixture(composed):
     assert (parameters(state.generator), parameters(state.discriminator)) == (49_666, 17_025)
     assert state.generator_optimizer.defaults["lr"] == 1e-3
     assert state.discriminator_optimizer.defaults["lr"] == 1e-4
-    assert (experiment.schedule.batch_size, experiment.schedule.steps) == (512, 35_000)
-    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == (0, 1, 1)
+    assert (experiment.settings.batch_size, experiment.settings.steps) == (512, 35_000)
+    assert (experiment.recipe.loss.a, experiment.recipe.loss.b, experiment.recipe.loss.c) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -156,15 +233,15 @@ def test_stability_experiments(composed, name, discriminator_parameters, optimiz
     assert (parameters(state.generator), parameters(state.discriminator)) == (12_702_851, discriminator_parameters)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in state.generator.modules())
     assert isinstance(state.generator_optimizer, optimizer)
-    assert (experiment.loss.a, experiment.loss.b, experiment.loss.c) == targets
+    assert (experiment.recipe.loss.a, experiment.recipe.loss.b, experiment.recipe.loss.c) == targets
     assert experiment.dataset.scene == "bedroom"
-    assert experiment.latent.dim == 1024
+    assert experiment.recipe.latent.dim == 1024
 
 
 def test_wgan_comes_with_its_penalty(composed):
-    assert isinstance(assembled(composed, "loss=wgan").penalty, WganGP)
-    assert isinstance(assembled(composed, "loss=wgan", "penalty=none").penalty, NoPenalty)
-    assert isinstance(assembled(composed, "loss=hinge").penalty, NoPenalty)
+    assert isinstance(assembled(composed, "loss=wgan").recipe.penalty, WganGP)
+    assert isinstance(assembled(composed, "loss=wgan", "penalty=none").recipe.penalty, NoPenalty)
+    assert isinstance(assembled(composed, "loss=hinge").recipe.penalty, NoPenalty)
 
 
 def test_separate_learning_rates(composed):
@@ -183,12 +260,12 @@ def test_weights_depend_on_the_seed_alone(composed):
 
 
 def test_an_overridden_target_shows_in_the_runs_name(composed):
-    assert assembled(composed, "loss.a=-0.5", "seed=3").run_name.startswith("lsgan_b1c0a-0.5-s3-20")
+    assert assembled(composed, "loss.a=-0.5", "seed=3").run_name.startswith("lsgan_b1c0a-0.5-s3-")
     assert assembled(composed, "run=mine").run_name == "mine"
 
 
 def test_images_replace_steps(composed):
-    assert assembled(composed, "images=1000", "batch_size=64").schedule.steps == 16
+    assert assembled(composed, "images=1000", "batch_size=64").settings.steps == 16
 
 
 def test_data_dir_from_the_environment(composed, monkeypatch):

@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lsgan.files import lock, sync, write_atomically
+from lsgan.files import lock, read_small, sync, write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +21,37 @@ def test_a_file_is_replaced(tmp_path):
     sync(tmp_path / "x")
     sync(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Else a power cut leaves a file of no bytes."""
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(sorted(path.name for path in tmp_path.iterdir())))
+    write_atomically(tmp_path / "x", "text")
+    assert done == [["x.new"], ["x"]]  # the file, then its name in the folder
+    write_atomically(tmp_path / "y", "text", durable=False)
+    assert len(done) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\0" * 30, b"\xff\xfe"])
+def test_a_small_file_that_is_spoilt_counts_as_absent(tmp_path, caplog, content):
+    (tmp_path / "x").write_bytes(content)
+    assert read_small(tmp_path / "x") is None
+    assert f"{tmp_path / 'x'} " in caplog.text
+    assert "going on without it" in caplog.text
+
+
+def test_a_small_file_that_is_there_or_not_needs_no_warning(tmp_path, caplog):
+    write_atomically(tmp_path / "x", "größer")
+    assert read_small(tmp_path / "x") == "größer"
+    assert read_small(tmp_path / "y") is None
+    assert read_small(tmp_path / "no folder" / "y") is None
+    assert caplog.text == ""
+
+
+def test_a_folder_in_its_place_counts_as_absent(tmp_path, caplog):
+    assert read_small(tmp_path) is None
+    assert "Is a directory" in caplog.text
 
 
 def test_a_full_disk_leaves_the_file_before(tmp_path):

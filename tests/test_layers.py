@@ -8,9 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
-BOTTOM = {"errors", "files", "latents", "losses", "penalties", "streams", "world"}
+BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "threads", "world"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"command", "config", "instantiate", "prepare", "sample", "signatures"}
+TOP = {"command", "config", "prepare", "run", "sample"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -25,6 +25,13 @@ def imports(path):
                 yield from (f"lsgan.{alias.name}" for alias in node.names)
             else:
                 yield node.module
+
+
+def top_level_imports(path):
+    """What is imported as soon as the file is."""
+    body = ast.parse(path.read_text()).body
+    names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in body if isinstance(node, ast.ImportFrom)}
 
 
 def layer(path):
@@ -42,9 +49,11 @@ def may_import(name):
         return BOTTOM - {"losses", "penalties"}
     if name in MIDDLE:
         return BOTTOM | {name}
+    if name == "observe":
+        return BOTTOM | {"observe", "data"}
     if name == "training":
-        return BOTTOM | {"training", "data", "tracking"}
-    return BOTTOM | MIDDLE | TOP | {"training"}
+        return BOTTOM | {"training", "data", "tracking", "observe"}
+    return BOTTOM | MIDDLE | TOP | {"training", "observe"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -56,11 +65,35 @@ def test_imports_run_one_way(path):
 
 
 def test_training_uses_protocols_only():
-    """Of data and tracking, training may know what batches, a data set and a tracker are, and no more."""
-    allowed = {"lsgan.data.batches", "lsgan.data.dataset", "lsgan.tracking.tracker"}
+    """Of data, tracking and observers, training may know what each is, and no more."""
+    allowed = {"lsgan.data.batches", "lsgan.data.dataset", "lsgan.tracking.tracker", "lsgan.observe.observer"}
     for path in (PACKAGE / "training").glob("*.py"):
-        used = {name for name in imports(path) if name.startswith(("lsgan.data", "lsgan.tracking"))}
+        used = {name for name in imports(path) if name.startswith(("lsgan.data", "lsgan.tracking", "lsgan.observe"))}
         assert used <= allowed, path
+
+
+def test_an_image_goes_one_way():
+    """Sources know nothing of what becomes of their images, store and batches nothing of the data sets."""
+    for path in (PACKAGE / "data").rglob("*.py"):
+        used = {name for name in imports(path) if name.startswith("lsgan.data")}
+        if path.parent.name == "sources":
+            assert all(name.startswith("lsgan.data.sources") for name in used), path
+        elif path.parent.name == "data":
+            assert not any(name.startswith("lsgan.data.sets") for name in used), path
+
+
+def test_observers_know_a_data_set_by_its_protocol_and_import_torch_when_they_look():
+    for path in (PACKAGE / "observe").glob("*.py"):
+        assert {name for name in imports(path) if name.startswith("lsgan.data")} <= {"lsgan.data.dataset"}, path
+        assert not {name.split(".")[0] for name in top_level_imports(path)} & {"torch", "torchvision", "numpy"}, path
+
+
+def test_no_function_of_the_training_takes_more_than_six_arguments():
+    for path in (PACKAGE / "training").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and "ctx" not in [a.arg for a in node.args.args]:
+                names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                assert len([name for name in names if name != "self"]) <= 6, f"{path}: {node.name}"
 
 
 def test_losses_and_penalties_are_torch_alone():
@@ -84,32 +117,28 @@ def test_only_the_top_knows_hydra_and_one_file_knows_wandb(path):
 
 
 def test_every_module_belongs_to_a_layer():
-    assert {layer(path) for path in MODULES} == BOTTOM | MIDDLE | TOP | {"training", "__init__"}
+    assert {layer(path) for path in MODULES} == BOTTOM | MIDDLE | TOP | {"observe", "training", "__init__"}
 
 
 def test_torch_is_not_imported_before_the_config_is_checked():
     """Nothing that train.py imports at its top may pull in torch: help and mistakes answer at once."""
     for path in (
         ROOT / "train.py",
-        PACKAGE / "config.py",
-        PACKAGE / "instantiate.py",
+        *(PACKAGE / "config").glob("*.py"),
         PACKAGE / "command.py",
-        PACKAGE / "signatures.py",
         PACKAGE / "errors.py",
+        PACKAGE / "provenance.py",
+        PACKAGE / "threads.py",
+        PACKAGE / "tracking" / "run_record.py",
     ):
-        top_level = ast.Module(
-            [n for n in ast.parse(path.read_text()).body if isinstance(n, (ast.Import, ast.ImportFrom))], []
-        )
-        names = {a.name for n in top_level.body if isinstance(n, ast.Import) for a in n.names}
-        names |= {n.module for n in top_level.body if isinstance(n, ast.ImportFrom)}
-        assert not {n for n in names if n.split(".")[0] in ("torch", "torchvision", "wandb")}, path
+        assert not {n for n in top_level_imports(path) if n.split(".")[0] in ("torch", "torchvision", "wandb")}, path
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
 def test_what_benchmarks_import_is_there(path):
     """Nobody runs them in the tests."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("lsgan"):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lsgan"):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 assert hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")

@@ -12,7 +12,7 @@ class Wandb:
     """What the server was told. `mode`: ok, silent (takes requests, never answers), or an HTTP status to answer."""
 
     def __init__(self):
-        self.mode = "ok"
+        self.mode: str | int = "ok"
         self.address = ""
         self.rows = {}  # by run id: history rows by their offset
         self.files = {}  # by (run id, name): bytes
@@ -83,6 +83,8 @@ class Wandb:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    server: "Server"
+
     def log_message(self, *arguments):
         pass
 
@@ -95,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         if wandb.mode != "ok":
-            return self.send_error(wandb.mode)
+            return self.send_error(int(wandb.mode))
         answer = {}
         with self.server.lock:
             if self.path.startswith("/put/"):
@@ -120,15 +122,18 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.wandb, self.lock, self.closing = Wandb(), threading.Lock(), threading.Event()
+        self.wandb.address = f"http://127.0.0.1:{self.server_port}"
+
     def handle_error(self, request, client_address):
         pass  # clients give up here
 
 
 @contextmanager
 def serve_wandb():
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.wandb, server.lock, server.closing = Wandb(), threading.Lock(), threading.Event()
-        server.wandb.address = f"http://127.0.0.1:{server.server_port}"
+    with Server() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server.wandb

@@ -4,17 +4,24 @@ from itertools import pairwise
 
 from torch import nn
 
-from lsgan.architectures.networks import Networks, expect_images, init_dcgan
+from lsgan.architectures.conditioning import NONE, conditioned
+from lsgan.architectures.networks import Networks, init_dcgan
+from lsgan.architectures.shapes import Doublings
+
+SHAPES = Doublings(4, 7)
 
 
 def dcgan(
     shape: tuple[int, ...],
     z_dim: int,
+    num_classes: int = 0,
     *,
     width: int = 64,
     kernel_size: int = 5,
     generator_batch_norm: bool = True,
     discriminator_batch_norm: bool = True,
+    conditioning: str = NONE,
+    label_dim: int = 16,
 ) -> Networks:
     """A DCGAN pair. At 64×64 with z_dim 1024 it is the network of the LSGAN stability experiments.
 
@@ -24,25 +31,32 @@ def dcgan(
     Args:
         shape: of one sample, (channels, resolution, resolution).
         z_dim: dimension of z.
+        num_classes: labels are in [0, num_classes); 0 without conditioning.
         width: channels beside the image; they double towards the 4×4 (or 7×7) end, up to 8·width.
         kernel_size: of every convolution, 3 to 5: 5 is the paper's, 4 the usual PyTorch DCGAN's.
         generator_batch_norm: batch norm in G after every layer but the last.
         discriminator_batch_norm: batch norm in D after every convolution but the first.
+        conditioning, label_dim: how both networks are told the class, if at all; see `conditioned`.
 
     Raises:
-        ValueError: points, a resolution that is neither 4·2^k nor 7·2^k with k ≥ 1, width < 1, or a
-            kernel_size outside 3 to 5.
+        ValueError: points, a resolution that is neither 4·2^k nor 7·2^k with k ≥ 1, width < 1, a
+            kernel_size outside 3 to 5, or what `conditioned` refuses.
     """
-    channels, resolution = expect_images("dcgan", shape)
     if width < 1:
         raise ValueError(f"width={width} must be at least 1")
     if kernel_size not in (3, 4, 5):
         raise ValueError(f"kernel_size={kernel_size} must be 3, 4 or 5")
-    base, halvings = _base_and_halvings(resolution)
-    widths = [width * min(2**i, 8) for i in range(halvings)]  # from the image inwards
-    generator = _generator(channels, base, widths[::-1], z_dim, kernel_size, generator_batch_norm)
-    discriminator = dcgan_discriminator(channels, base, widths, kernel_size, discriminator_batch_norm)
-    return Networks(generator.apply(init_dcgan), discriminator.apply(init_dcgan))
+
+    def pair(shape: tuple[int, ...], z_dim: int) -> Networks:
+        SHAPES.expect("dcgan", shape)
+        channels, resolution, _ = shape
+        base, halvings = SHAPES.base_and_doublings(resolution)
+        widths = [width * min(2**i, 8) for i in range(halvings)]  # from the image inwards
+        generator = _generator(channels, base, widths[::-1], z_dim, kernel_size, generator_batch_norm)
+        discriminator = dcgan_discriminator(channels, base, widths, kernel_size, discriminator_batch_norm)
+        return Networks(generator.apply(init_dcgan), discriminator.apply(init_dcgan))
+
+    return conditioned(pair, shape, z_dim, num_classes, conditioning, label_dim)
 
 
 def dcgan_discriminator(
@@ -75,14 +89,3 @@ def _generator(
     for n_in, n_out in pairwise(widths):
         layers += [double(n_in, n_out), *normalise(n_out), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, double(widths[-1], channels), nn.Tanh())
-
-
-def _base_and_halvings(resolution: int) -> tuple[int, int]:
-    """(4, k) for 4·2^k and (7, k) for 7·2^k, k ≥ 1."""
-    for base in (4, 7):
-        quotient, remainder = divmod(resolution, base)
-        if remainder == 0 and quotient >= 2 and quotient & (quotient - 1) == 0:
-            return base, quotient.bit_length() - 1
-    raise ValueError(
-        f"dcgan cannot make resolution {resolution}: it must be 4·2^k or 7·2^k (8, 14, 16, 28, 32, 56, 64, 112, 128, …)"
-    )

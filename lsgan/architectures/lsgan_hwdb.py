@@ -4,10 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from lsgan.architectures.blocks import enlarge, normalised, project
-from lsgan.architectures.conditional import ConditionalGenerator, LabelMap, with_maps
-from lsgan.architectures.networks import Networks, expect_resolution, init_dcgan
+from lsgan.architectures.conditioning import ConditionalGenerator, LabelMap, with_maps
+from lsgan.architectures.networks import Networks, init_dcgan
+from lsgan.architectures.shapes import Resolution
 
 _LABEL_DIM = 256
+
+SHAPES = Resolution(28)
 
 
 def lsgan_hwdb(shape: tuple[int, ...], z_dim: int, num_classes: int) -> Networks:
@@ -24,7 +27,8 @@ def lsgan_hwdb(shape: tuple[int, ...], z_dim: int, num_classes: int) -> Networks
     Raises:
         ValueError: points, or another shape.
     """
-    channels = expect_resolution("lsgan_hwdb", shape, 28)
+    SHAPES.expect("lsgan_hwdb", shape)
+    channels = shape[0]
     generator = nn.Sequential(
         *project(z_dim + _LABEL_DIM, 128, base=7),
         *normalised(enlarge(128, 128)),  # [N, 128, 14, 14]

@@ -2,21 +2,34 @@
 
 from torch import nn
 
+from lsgan.architectures.conditioning import NONE, conditioned
 from lsgan.architectures.dcgan import dcgan_discriminator
-from lsgan.architectures.networks import Networks, expect_resolution, init_dcgan
+from lsgan.architectures.networks import Networks, init_dcgan
+from lsgan.architectures.shapes import Resolution
+
+SHAPES = Resolution(112)
 
 
-def lsgan_lsun(shape: tuple[int, ...], z_dim: int) -> Networks:
+def lsgan_lsun(
+    shape: tuple[int, ...], z_dim: int, num_classes: int = 0, *, conditioning: str = NONE, label_dim: int = 16
+) -> Networks:
     """The 112×112 pair; 15,591,427 (G, with z_dim 1024) and 4,333,441 (D) parameters for RGB images.
 
     Args:
         shape: of one sample, (channels, 112, 112).
         z_dim: dimension of z; the paper's is 1024.
+        num_classes: labels are in [0, num_classes); 0 without conditioning.
+        conditioning, label_dim: how both networks are told the class, if at all; see `conditioned`.
 
     Raises:
-        ValueError: points, or a resolution other than 112.
+        ValueError: points, a resolution other than 112, or what `conditioned` refuses.
     """
-    channels = expect_resolution("lsgan_lsun", shape, 112)
+    return conditioned(_pair, shape, z_dim, num_classes, conditioning, label_dim)
+
+
+def _pair(shape: tuple[int, ...], z_dim: int) -> Networks:
+    SHAPES.expect("lsgan_lsun", shape)
+    channels = shape[0]
     generator = nn.Sequential(
         nn.Linear(z_dim, 256 * 7 * 7),
         nn.Unflatten(1, (256, 7, 7)),

@@ -3,20 +3,33 @@
 from torch import nn
 
 from lsgan.architectures.blocks import enlarge, normalised, project
-from lsgan.architectures.networks import Networks, expect_resolution, init_dcgan
+from lsgan.architectures.conditioning import NONE, conditioned
+from lsgan.architectures.networks import Networks, init_dcgan
+from lsgan.architectures.shapes import Resolution
+
+SHAPES = Resolution(28)
 
 
-def lsgan_synthetic_digits(shape: tuple[int, ...], z_dim: int) -> Networks:
+def lsgan_synthetic_digits(
+    shape: tuple[int, ...], z_dim: int, num_classes: int = 0, *, conditioning: str = NONE, label_dim: int = 16
+) -> Networks:
     """The 28×28 pair; 4,944,129 (G, with z_dim 100) and 1,252,671 (D) parameters for grey images.
 
     Args:
         shape: of one sample, (channels, 28, 28).
         z_dim: dimension of z; the paper's is 100.
+        num_classes: labels are in [0, num_classes); 0 without conditioning.
+        conditioning, label_dim: how both networks are told the class, if at all; see `conditioned`.
 
     Raises:
-        ValueError: points, or a resolution other than 28.
+        ValueError: points, a resolution other than 28, or what `conditioned` refuses.
     """
-    channels = expect_resolution("lsgan_synthetic_digits", shape, 28)
+    return conditioned(_pair, shape, z_dim, num_classes, conditioning, label_dim)
+
+
+def _pair(shape: tuple[int, ...], z_dim: int) -> Networks:
+    SHAPES.expect("lsgan_synthetic_digits", shape)
+    channels = shape[0]
     generator = nn.Sequential(
         *project(z_dim, 512, base=4),
         *normalised(enlarge(512, 256, odd=True)),  # [N, 256, 7, 7]

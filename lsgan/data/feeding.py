@@ -11,6 +11,8 @@ from lsgan.data.batches import WHOLE, Batch, BatchOrder
 from lsgan.data.store import Store
 from lsgan.streams import stream
 
+_BLOCK = 4096  # images that are copied to a device at once
+
 
 class StoreBatches:
     """Batches of a packed store in the order of (seed, index), mirrored by (seed, index) too.
@@ -48,15 +50,15 @@ class StoreBatches:
         indices = self._order.indices(index)[part]
         mirrored = self._mirrored(index, part)
         if self._cached and device.type != "cpu":
-            pixels = self._on_device(device).index_select(0, indices.to(device))  # uint8 [N, H, W, C]
-            pixels[mirrored] = pixels[mirrored].flip(2)
+            pixels = self._on_device(device).index_select(0, _sent(indices, device))  # uint8 [N, H, W, C]
+            if len(mirrored):
+                there = _sent(torch.from_numpy(mirrored), device)
+                pixels[there] = pixels[there].flip(2)
         else:
             read = self._images[indices.numpy()]
             read[mirrored] = torch.from_numpy(read[mirrored]).flip(2).numpy()  # each of the three by the faster library
-            pixels = torch.from_numpy(read)
-            if device.type != "cpu":
-                pixels = pixels.pin_memory().to(device, non_blocking=True)
-        labels = None if self._labels is None else torch.from_numpy(self._labels[indices.numpy()]).to(device)
+            pixels = _sent(torch.from_numpy(read), device)
+        labels = None if self._labels is None else _sent(torch.from_numpy(self._labels[indices.numpy()]), device)
         return Batch(pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), labels)
 
     def _mirrored(self, index: int, part: slice) -> npt.NDArray[np.int64]:
@@ -68,5 +70,14 @@ class StoreBatches:
 
     def _on_device(self, device: torch.device) -> Tensor:
         if self._resident is None:
-            self._resident = torch.from_numpy(np.asarray(self._images)).to(device)
+            resident = torch.empty(self._images.shape, dtype=torch.uint8, device=device)
+            for start in range(0, len(self._images), _BLOCK):  # the whole would need as much memory here as there
+                block = slice(start, start + _BLOCK)
+                resident[block] = torch.from_numpy(np.array(self._images[block]))
+            self._resident = resident
         return self._resident
+
+
+def _sent(values: Tensor, device: torch.device) -> Tensor:
+    """The values on the device. What prepares batches does not wait until a GPU has come so far as to take them."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

@@ -25,9 +25,9 @@ import numpy as np
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 
-from lsgan.data.decode import Fit, fit
-from lsgan.data.room import NoRoomError, require_room
-from lsgan.data.source import Item, Source
+from lsgan.data.sources.decode import Fit, fit
+from lsgan.data.sources.room import NoRoomError, require_room
+from lsgan.data.sources.source import Item, Source
 from lsgan.data.store import ImageArray, Recipe
 from lsgan.errors import LsganError
 from lsgan.files import lock, sync, write_atomically

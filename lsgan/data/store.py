@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lsgan.data.decode import Fit
+from lsgan.data.sources.decode import Fit
 from lsgan.errors import LsganError
 
 FORMAT_VERSION = 2

@@ -8,7 +8,7 @@ from rich import get_console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 
 from lsgan.tracking.tracker import Outcome, Record
-from lsgan.world import World
+from lsgan.world import ALONE, World
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ class _ConsoleHandler(logging.Handler):
         get_console().print(prefix + self.format(record), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_log_lines() -> None:
+def show_log_lines(world: World = ALONE) -> None:
     """Sends the package's log lines to the console, of ranks above 0 warnings only; once a process."""
     logger = logging.getLogger("lsgan")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     if not any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers):
-        handler = _ConsoleHandler(logging.INFO if World.from_environment().is_main else logging.WARNING)
+        handler = _ConsoleHandler(logging.INFO if world.is_main else logging.WARNING)
         logger.addHandler(handler)
 
 
@@ -45,15 +45,15 @@ class ConsoleTracker:
         self._task = self._bar.add_task("", total=steps, completed=first_step, numbers="")
 
     def log(self, record: Record) -> None:
-        if record.warning is not None:
-            log.warning("step %d: %s", record.step, record.warning)
-        if not record.scalars:
+        for sentence in record.warnings.values():
+            log.warning("step %d: %s", record.step, sentence)
+        self._bar.update(self._task, completed=record.step)
+        if record.summary is None:
             return
-        numbers = _numbers(record)
-        self._bar.update(self._task, completed=record.step, numbers=numbers)
+        self._bar.update(self._task, numbers=record.summary)
         if self._bar.disable and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            log.info("step %d/%d  %s", record.step, self._steps, numbers)
+            log.info("step %d/%d  %s", record.step, self._steps, record.summary)
 
     def close(self, outcome: Outcome) -> None:
         self._bar.stop()
@@ -65,12 +65,3 @@ class _Health(ProgressColumn):
     def render(self, task: Task) -> str:
         left = "?" if task.time_remaining is None else timedelta(seconds=int(task.time_remaining))
         return f"step {task.completed:.0f}/{task.total:.0f}, {left} left\n{task.fields['numbers']}"
-
-
-def _numbers(record: Record) -> str:
-    value = record.scalars
-    return (
-        f"{value['images_per_second']:.0f} images/s  "
-        f"loss D {value['loss/discriminator']:.3f} G {value['loss/generator']:.3f}  "
-        f"D(real) {value['logits/real_mean']:+.2f} D(fake) {value['logits/fake_mean']:+.2f}"
-    )

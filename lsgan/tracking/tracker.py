@@ -25,14 +25,16 @@ class Record:
         scalars: by name, `loss/generator` for example.
         pictures: uint8 [H, W, 3] by name.
         histograms: the values themselves, float [N], by name.
-        warning: what people should be told of the run at this step, a sentence.
+        warnings: what people should be told of the run at this step, a sentence for each flag.
+        summary: a few of the numbers, in one line for people.
     """
 
     step: int
     scalars: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     histograms: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    warning: str | None = None
+    warnings: Mapping[str, str] = field(default_factory=dict)
+    summary: str | None = None
 
 
 class Outcome(NamedTuple):

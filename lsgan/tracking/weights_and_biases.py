@@ -11,12 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import wandb
 
+from lsgan.files import read_small, write_atomically
 from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
+
+if TYPE_CHECKING:
+    import wandb  # each function imports it itself: that it may be missing is for the constructor to say
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ class WeightsAndBiases:
         finish_timeout: seconds that the end may wait for uploads; what is left goes up with `wandb sync`.
 
     Raises:
-        ValueError: another mode, or a time that is not above 0.
+        ValueError: another mode, a time that is not above 0, or the package is missing.
     """
 
     def __init__(
@@ -54,6 +57,10 @@ class WeightsAndBiases:
         for name, seconds in (("init_timeout", init_timeout), ("finish_timeout", finish_timeout)):
             if not (seconds > 0 and math.isfinite(seconds)):
                 raise ValueError(f"{name}={seconds:g} must be a number of seconds above 0")
+        try:
+            import wandb  # noqa: F401
+        except ImportError as error:
+            raise ValueError("the package wandb is missing: pip install wandb, or set tracker=none") from error
         self._project, self._entity, self._mode = project, entity, mode
         self._init_timeout, self._finish_timeout = init_timeout, finish_timeout
 
@@ -67,8 +74,10 @@ class WeightsAndBiases:
             run = self._offline(info)
         return _WandbRun(run, restart=lambda: self._offline(info))
 
-    def _offline(self, info: RunInfo) -> wandb.Run | None:
+    def _offline(self, info: RunInfo) -> "wandb.Run | None":
         """The run, offline, after W&B has failed; None if it fails again."""
+        import wandb
+
         with suppress(Exception):
             wandb.teardown()  # its process, if it lives, holds the run's id
         try:
@@ -77,7 +86,9 @@ class WeightsAndBiases:
             log.warning("W&B did not start at all (%s): the run folder has everything", _one_line(error))
             return None
 
-    def _init(self, info: RunInfo, mode: Any) -> wandb.Run:
+    def _init(self, info: RunInfo, mode: Any) -> "wandb.Run":
+        import wandb
+
         return wandb.init(
             project=self._project,
             entity=self._entity,
@@ -104,12 +115,12 @@ class WeightsAndBiases:
 class _WandbRun:
     """Once W&B has died the run goes on offline, under its own id; if it dies again, that is the end of it."""
 
-    def __init__(self, run: wandb.Run | None, restart: Callable[[], wandb.Run | None]) -> None:
+    def __init__(self, run: "wandb.Run | None", restart: "Callable[[], wandb.Run | None]") -> None:
         self._restart: Callable[[], wandb.Run | None] | None = restart
         self._recent: deque[tuple[float, Record]] = deque()  # what W&B may not have written yet when it dies
         self._use(run)
 
-    def _use(self, run: wandb.Run | None) -> None:
+    def _use(self, run: "wandb.Run | None") -> None:
         self._run = run
         if run is not None:
             # W&B numbers rows anew where parts of a run overlap; this keeps our step the axis of every chart.
@@ -128,16 +139,19 @@ class _WandbRun:
         except Exception as error:
             self._revive(error)
 
-    def _write(self, run: wandb.Run, record: Record) -> None:
+    def _write(self, run: "wandb.Run", record: Record) -> None:
+        import wandb
+
         content: dict[str, Any] = dict(record.scalars)
         content |= {name: wandb.Image(pixels, file_type="jpg") for name, pixels in record.pictures.items()}
         for name, values in record.histograms.items():
             content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
         if content and record.step >= run.starting_step:  # the server of a resumed run has what was before
             run.log({"step": record.step, **content}, step=record.step)
-        if record.warning is not None:
-            run.alert(title="Collapse", text=f"step {record.step}: {record.warning}", level="WARN")
-            run.summary["warning"] = record.warning
+        for flag, sentence in record.warnings.items():
+            title = flag.replace("_", " ").capitalize()
+            run.alert(title=title, text=f"step {record.step}: {sentence}", level="WARN")
+            run.summary[f"warning/{flag}"] = sentence
 
     def _revive(self, error: Exception) -> None:
         self._run, restart, self._restart = None, self._restart, None
@@ -166,7 +180,7 @@ class _WandbRun:
                 with suppress(Exception):
                     self._finish(self._run, outcome)
 
-    def _finish(self, run: wandb.Run, outcome: Outcome) -> None:
+    def _finish(self, run: "wandb.Run", outcome: Outcome) -> None:
         run.summary["status"] = outcome.status
         run.finish(exit_code=0 if outcome.status == "finished" else 1)
         log.info("W&B: %s", _where_to_look(run))
@@ -175,15 +189,17 @@ class _WandbRun:
 def _run_id(info: RunInfo) -> str:
     """The folder's own W&B id: unique in the project, readable, and the same when the run is resumed."""
     path = info.folder / "wandb" / "run-id"
-    if not path.exists():
+    if read_small(path) is None:
         path.parent.mkdir(parents=True, exist_ok=True)
         readable = re.sub(r"[^\w.-]", "-", info.run[:100], flags=re.ASCII)  # W&B refuses some characters
-        path.write_text(f"{readable}-{secrets.token_hex(4)}")
+        write_atomically(path, f"{readable}-{secrets.token_hex(4)}")
     return path.read_text()
 
 
 def _mode_by_key(wanted: str) -> str:
     """`online` if W&B finds a key, or else `offline`, without ever asking for one."""
+    import wandb
+
     if wanted == "auto" and os.environ.get("WANDB_MODE") in ("offline", "disabled"):
         return os.environ["WANDB_MODE"]
     try:
@@ -196,7 +212,7 @@ def _mode_by_key(wanted: str) -> str:
     return "offline"
 
 
-def _where_to_look(run: wandb.Run) -> str:
+def _where_to_look(run: "wandb.Run") -> str:
     if run.disabled:
         return "disabled"
     if not run.offline:
@@ -204,7 +220,7 @@ def _where_to_look(run: wandb.Run) -> str:
     return f"offline; look with `wandb leet {Path(run.dir).parents[1]}`, upload with {_sync(run)}"
 
 
-def _sync(run: wandb.Run) -> str:
+def _sync(run: "wandb.Run") -> str:
     folder = Path(run.dir).parents[1]
     return f"`wandb sync {folder}/offline-run-*`" if run.offline else f"`wandb sync --no-skip-online {folder}/run-*`"
 

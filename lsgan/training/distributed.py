@@ -23,71 +23,57 @@ from torch.nn.parallel import DistributedDataParallel
 from lsgan.errors import LsganError
 from lsgan.training.interrupt import Stop
 from lsgan.training.state import TrainState
-from lsgan.training.steps import backward
 from lsgan.training.sync_batch_norm import synchronise_batch_norm
-from lsgan.world import ALONE, World
+from lsgan.world import World
 
-_PREPARING = timedelta(days=7)  # how long ranks wait for one that still downloads or packs
-
-
-class Ranks:
-    """What the loop needs of the ranks; this is one that trains alone."""
-
-    world = ALONE
-
-    def discriminator_backward(self, loss: Tensor) -> None:
-        """Computes D's gradients, those of the global batch."""
-        backward(loss)
-
-    def generator_backward(self, loss: Tensor) -> None:
-        """The same for G."""
-        backward(loss)
-
-    def gather(self, values: Tensor) -> Tensor:
-        """[N / ranks, ...] of each rank -> [N, ...] in the order of the global batch, on every rank."""
-        return values
-
-    def stopping(self, stop: Stop) -> bool:
-        """Whether to stop after this step, the same answer on all ranks; to be called once a step."""
-        return stop.is_set()
+_PATIENCE = timedelta(days=7)  # how long ranks wait for one that downloads or packs, or for rank 0's observers
 
 
-class Together(Ranks):
-    """This process as one of several, all of which make this object at the same time, with the same networks.
-
-    Rank 0's weights, averages, optimizers and step replace those of the others.
+class Together:
+    """This process as one of several, all of which ask for the same things in the same order.
 
     Args:
-        state: what is trained; its networks stay as they are, so checkpoints do not tell how many ranks wrote them.
         world: of a group that has been joined.
-        sync_batch_norm: whether batch norm sees the global batch, or each rank's part alone.
+        patient: the same ranks as a group that waits for hours.
     """
 
-    def __init__(self, state: TrainState, world: World, *, sync_batch_norm: bool = True) -> None:
-        self.world = world
-        _copy_from_main(state, world)
+    def __init__(self, world: World, patient: dist.ProcessGroup) -> None:
+        self._world, self._patient = world, patient
+        self._reducers: dict[nn.Module, DistributedDataParallel] = {}
         self._asked, self._answer = False, torch.zeros(())
-        self._reducers = [_reducer(network, sync_batch_norm) for network in (state.discriminator, state.generator)]
 
-    def discriminator_backward(self, loss: Tensor) -> None:
-        self._backward(self._reducers[0], loss)
+    def share(self, state: TrainState, *, sync_batch_norm: bool) -> None:
+        """Rank 0's weights, averages, optimizers and step replace those of the others, which have the same networks.
 
-    def generator_backward(self, loss: Tensor) -> None:
-        self._backward(self._reducers[1], loss)
+        These stay as they are, so checkpoints do not tell how many ranks wrote them. `sync_batch_norm`: batch norm sees
+        the global batch, not each rank's part alone.
+        """
+        _copy_from_main(state, self._world)
+        for network in (state.discriminator, state.generator):
+            self._reducers[network] = _reducer(network, sync_batch_norm)
+
+    def backward(self, network: nn.Module, loss: Tensor) -> None:
+        """The network's gradients, averaged over the ranks."""
+        reducer = self._reducers[network]
+        reducer.module.asked.grad = None
+        reducer(loss, float(self._asked)).backward()
+        self._answer = reducer.module.asked.grad
 
     def gather(self, values: Tensor) -> Tensor:
-        parts = [torch.empty_like(values) for _ in range(self.world.size)]
+        """[N / ranks, ...] of each rank -> [N, ...]; rank 0 may come late."""
+        self.wait_for_main()
+        parts = [torch.empty_like(values) for _ in range(self._world.size)]
         dist.all_gather(parts, values.contiguous())
         return torch.cat(parts)
 
     def stopping(self, stop: Stop) -> bool:
+        """Whether a rank has asked for it."""
         self._asked = stop.is_set()  # the next step tells the others, and then all of them stop
         return bool(self._answer > 0)
 
-    def _backward(self, reducer: DistributedDataParallel, loss: Tensor) -> None:
-        reducer.module.asked.grad = None
-        reducer(loss, float(self._asked)).backward()
-        self._answer = reducer.module.asked.grad
+    def wait_for_main(self) -> None:
+        """Rank 0 itself waits for nobody here, so that it notices a rank that hangs in its usual time."""
+        dist.broadcast(torch.zeros(1), src=0, group=self._patient)
 
 
 class _WithMessage(nn.Module):
@@ -99,7 +85,7 @@ class _WithMessage(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.parameters_of_network = nn.ParameterList(network.parameters())
+        self.parameters_of_network = nn.ParameterList(network.parameters())  # frozen ones stay frozen
         self.asked = nn.Parameter(next(network.parameters()).new_zeros(()))
 
     def forward(self, loss: Tensor, asked: float) -> Tensor:
@@ -117,21 +103,16 @@ def _reducer(network: nn.Module, sync_batch_norm: bool) -> DistributedDataParall
 def _copy_from_main(state: TrainState, world: World) -> None:
     file = BytesIO()
     if world.is_main:
-        torch.save(state.content(), file)
+        torch.save(state.state_dict(), file)
     sent = [file.getvalue()]
     dist.broadcast_object_list(sent)
     if not world.is_main:
-        state.restore(torch.load(BytesIO(sent[0]), map_location="cpu", weights_only=True))
-
-
-def together(state: TrainState, world: World, *, sync_batch_norm: bool) -> Ranks:
-    """What the loop needs of the ranks of `world`; see `Together` if there are several."""
-    return Ranks() if world.size == 1 else Together(state, world, sync_batch_norm=sync_batch_norm)
+        state.load_state_dict(torch.load(BytesIO(sent[0]), map_location="cpu", weights_only=True))
 
 
 @contextmanager
-def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterator[None]:
-    """A group of all ranks of `world`, in the body; nothing where there is one rank only.
+def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterator[Together]:
+    """A group of all ranks of `world`, in the body.
 
     Every rank must have its data ready: the group waits for each as long as that takes, but in the body a rank that
     others have waited for in vain for `timeout_seconds` is taken for dead.
@@ -139,12 +120,11 @@ def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterat
     Raises:
         LsganError: another rank died or hangs.
     """
-    if world.size == 1:
-        yield
-        return
     _join(world, device, timedelta(seconds=timeout_seconds))
     try:
-        yield
+        patient = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        assert isinstance(patient, dist.ProcessGroup)  # not a number: this rank is in it
+        yield Together(world, patient)
     except RuntimeError as error:
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
@@ -157,7 +137,7 @@ def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterat
 
 
 def _join(world: World, device: torch.device, timeout: timedelta) -> None:
-    everybody, _, _ = next(rendezvous("env://", world.rank, world.size, timeout=_PREPARING))
+    everybody, _, _ = next(rendezvous("env://", world.rank, world.size, timeout=_PATIENCE))
     store = PrefixStore(_meet(everybody, world), everybody)
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -24,6 +24,7 @@ class Stop:
 def stop_after_step() -> Iterator[Stop]:
     """A request that the first Ctrl-C or SIGTERM sets instead of ending the process; the second ends it as ever.
 
+    What the process ignores, as a job in the background does Ctrl-C (`nohup … &`), stays ignored.
     A block that ends well although it was asked to stop raises KeyboardInterrupt or TerminatedError. Outside the
     main thread, where Python allows no signal handlers, the request is never set.
     """
@@ -32,6 +33,7 @@ def stop_after_step() -> Iterator[Stop]:
         yield stop
         return
     before = {number: signal.getsignal(number) for number in _RAISES}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -41,7 +43,7 @@ def stop_after_step() -> Iterator[Stop]:
         stop.error = _RAISES[signal.Signals(number)]()
         restore()
 
-    for number in _RAISES:
+    for number in before:
         signal.signal(number, ask)
     try:
         yield stop

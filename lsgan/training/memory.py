@@ -52,7 +52,14 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "std::bad_alloc")
+        words in str(error)
+        for words in (
+            "can't allocate memory",
+            "std::bad_alloc",
+            "CUDA error: out of memory",  # of what PyTorch's allocator does not hand out
+            "CUBLAS_STATUS_ALLOC_FAILED",
+            "CUDNN_STATUS_ALLOC_FAILED",
+        )
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -23,8 +24,8 @@ def synchronise_batch_norm(network: nn.Module) -> None:
 class SyncBatchNorm(_BatchNorm):
     """Like the batch norm that it replaces, but in training its statistics are those of the global batch.
 
-    It exchanges 2·channels numbers in each forward pass and as many in each backward pass, and can be differentiated
-    any number of times. Every rank must hold equally many samples.
+    It exchanges 2·channels + 1 numbers of each rank in each forward pass and as many in each backward pass, and can be
+    differentiated any number of times.
     """
 
     def __init__(self, replaced: _BatchNorm) -> None:
@@ -57,18 +58,24 @@ class SyncBatchNorm(_BatchNorm):
         return torch.addcmul(shift.view(per_channel), centred, scale.view(per_channel)).to(input.dtype)
 
     def _statistics(self, local_mean: Tensor, local_var: Tensor, num: int) -> tuple[Tensor, Tensor]:
-        """Mean and biased variance [C] over all ranks from those of `num` values here; updates the running ones."""
-        # One mean over ranks serves both. Moments are taken about the running mean, which is near the mean: about 0,
-        # the difference of squares below would cancel digits where the mean is large.
-        about = 0 if self.running_mean is None else self.running_mean.clone()
-        local_mean = local_mean - about
-        first, second = _mean_over_ranks(torch.stack([local_mean, local_var + local_mean.square()]))
-        mean, var = first + about, second - first.square()
+        """Mean and biased variance [C] over all ranks from those of `num` values here; updates the running ones.
+
+        The variance is that within the ranks plus that of their means (Chan, Golub, LeVeque, 1979): no difference of
+        squares, which would cancel digits where the mean is large.
+        """
+        channels = len(local_mean)
+        rows = _of_all_ranks(torch.cat([local_mean, local_var, local_mean.new_full((1,), num)]))
+        means, variances, counts = rows.split([channels, channels, 1], dim=1)  # [ranks, C], [ranks, C], [ranks, 1]
+        counts = counts.detach()
+        total = counts.sum()
+        shares = counts / total
+        mean = (shares * means).sum(0)
+        var = (shares * (variances + (means - mean).square())).sum(0)
         if self.track_running_stats:
-            self._track(mean.detach(), var.detach(), num * dist.get_world_size())
+            self._track(mean.detach(), var.detach(), total)
         return mean, var
 
-    def _track(self, mean: Tensor, var: Tensor, num: int) -> None:
+    def _track(self, mean: Tensor, var: Tensor, num: Tensor) -> None:
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -78,19 +85,21 @@ class SyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(var * (num / (num - 1)), share)  # unbiased, as in PyTorch
 
 
-class _MeanOverRanks(torch.autograd.Function):
-    """Its gradient is the mean over ranks of the gradients, so it is its own derivative of every order."""
+def _of_all_ranks(values: Tensor) -> Tensor:
+    """[n] of each rank -> [ranks, n] on every rank."""
+    rank, size = dist.get_rank(), dist.get_world_size()
+    return _SumOverRanks.apply(F.pad(values[None], (0, 0, rank, size - 1 - rank)))  # zeros where others have theirs
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """Its gradient is the sum over ranks of the gradients, so it is its own derivative of every order."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         total = values.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
-        return total / dist.get_world_size()
+        return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return _mean_over_ranks(gradients[0])
-
-
-def _mean_over_ranks(values: Tensor) -> Tensor:
-    return _MeanOverRanks.apply(values)
+        return _SumOverRanks.apply(gradients[0])

@@ -56,6 +56,7 @@ def test_the_store_itself_is_never_flipped(store):
     assert np.array_equal(store.images, before)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("device_cache_gb", [0, 1])
 def test_a_gpu_gets_the_same_batches_cached_or_not(store, device_cache_gb):

@@ -19,9 +19,9 @@ from filelock import FileLock
 from PIL import Image
 
 from lsgan.data import pack as packing
-from lsgan.data.decode import Fit
 from lsgan.data.pack import pack
-from lsgan.data.source import Item
+from lsgan.data.sources.decode import Fit
+from lsgan.data.sources.source import Item
 from lsgan.data.store import Recipe, open_store
 from lsgan.errors import LsganError
 

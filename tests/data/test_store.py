@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsgan.data.decode import Fit
 from lsgan.data.pack import pack
-from lsgan.data.source import Item
+from lsgan.data.sources.decode import Fit
+from lsgan.data.sources.source import Item
 from lsgan.data.store import Recipe, differences, open_store
 from lsgan.errors import LsganError
 

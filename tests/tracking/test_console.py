@@ -7,14 +7,8 @@ from rich.console import Console
 
 from lsgan.tracking import console
 from lsgan.tracking.tracker import Outcome, Record
+from lsgan.world import World
 
-SCALARS = {
-    "images_per_second": 812.4,
-    "loss/discriminator": 0.5,
-    "loss/generator": 0.25,
-    "logits/real_mean": 0.75,
-    "logits/fake_mean": -0.5,
-}
 NUMBERS = "812 images/s  loss D 0.500 G 0.250  D(real) +0.75 D(fake) -0.50"
 
 
@@ -35,7 +29,7 @@ def screen(monkeypatch):
 def test_the_bar_shows_the_health_of_a_gan(screen):
     text = screen(terminal=True)
     tracker = console.ConsoleTracker(steps=100, first_step=0)
-    tracker.log(Record(40, SCALARS))
+    tracker.log(Record(40, summary=NUMBERS))
     tracker.close(Outcome("finished"))
     assert "step 40/100" in text.getvalue()
     assert NUMBERS in text.getvalue()
@@ -46,21 +40,44 @@ def test_the_bar_shows_the_health_of_a_gan(screen):
 def test_without_a_terminal_a_line_now_and_then(screen, monkeypatch):
     text = screen(terminal=False)
     tracker = console.ConsoleTracker(steps=100, first_step=0)
-    tracker.log(Record(10, SCALARS))
+    tracker.log(Record(10, summary=NUMBERS))
     assert text.getvalue() == ""
     monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", -1)
-    tracker.log(Record(20, SCALARS))
+    tracker.log(Record(20, summary=NUMBERS))
     tracker.log(Record(30))  # pictures only
     tracker.close(Outcome("finished"))
     assert text.getvalue() == f"step 20/100  {NUMBERS}\n"
 
 
-def test_a_warning_is_one_line(screen):
+def test_warnings_are_a_line_each(screen):
     text = screen(terminal=False)
     tracker = console.ConsoleTracker(steps=100, first_step=0)
-    tracker.log(Record(10, SCALARS, warning="D has won"))
+    tracker.log(Record(10, warnings={"collapsed": "G is dead", "discriminator_won": "D has won"}))
     tracker.close(Outcome("finished"))
-    assert text.getvalue() == "warning: step 10: D has won\n"
+    assert text.getvalue() == "warning: step 10: G is dead\nwarning: step 10: D has won\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_row_that_holds_only_a_metric_is_ordinary(screen, monkeypatch, terminal):
+    """It has nothing to say here; the numbers of the row before stay."""
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", -1)
+    text = screen(terminal)
+    tracker = console.ConsoleTracker(steps=100, first_step=0)
+    tracker.log(Record(10, {"loss/generator": 1.0}, summary=NUMBERS))
+    tracker.log(Record(20, {"fid": 3.0}))
+    tracker.close(Outcome("finished"))
+    assert NUMBERS in text.getvalue()
+    assert ("step 20/100" in text.getvalue()) == terminal
+
+
+def test_ranks_above_0_speak_of_warnings_only(screen):
+    text = screen(terminal=False)
+    logger = logging.getLogger("lsgan")
+    logger.handlers = [h for h in logger.handlers if not isinstance(h, console._ConsoleHandler)]
+    console.show_log_lines(World(1, 2, 1))
+    logging.getLogger("lsgan.data").info("packed")
+    logging.getLogger("lsgan.data").warning("careful")
+    assert text.getvalue() == "warning: careful\n"
 
 
 def test_log_lines_are_whole_and_shown_once(screen):

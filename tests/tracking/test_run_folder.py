@@ -14,7 +14,7 @@ from lsgan.tracking.tracker import Outcome, Record
 @pytest.fixture
 def folder(tmp_path):
     folder = RunFolder.open(tmp_path / "study" / "run")
-    folder.start(0, "seed: 1\n")
+    folder.start(0, "seed: 1\n", {})
     yield folder
     folder.close(Outcome("finished"))
 
@@ -59,7 +59,7 @@ def test_numbers_that_json_does_not_know(folder):
 def test_how_it_ended(tmp_path, caplog):
     caplog.set_level("DEBUG", "lsgan")
     folder = RunFolder.open(tmp_path / "run")
-    folder.start(0, "")
+    folder.start(0, "", {})
     folder.log(Record(7, {"x": 1.0}))
     logging.getLogger("lsgan.test").warning("something odd")
     folder.close(Outcome("failed", "the loss is nan"))
@@ -79,7 +79,7 @@ def test_one_process_at_a_time(tmp_path):
     first = RunFolder.open(tmp_path / "run")
     with pytest.raises(LsganError, match=r"another process is training in .*run: stop that one, or name another run"):
         RunFolder.open(tmp_path / "run")
-    first.start(0, "")
+    first.start(0, "", {})
     first.close(Outcome("finished"))
     RunFolder.open(tmp_path / "run")
 
@@ -118,7 +118,7 @@ def test_a_resumed_run_has_every_row_once(folder):
     with open(folder.path / "metrics.jsonl", "a") as file:
         file.write('{"step": 4, "x"')  # the kill came in the middle of a line
     again = RunFolder.open(folder.path)
-    again.start(2, "seed: 1\n")
+    again.start(2, "seed: 1\n", {})
     again.log(Record(3, {"x": 30.0}))
     again.close(Outcome("finished"))
     assert rows(folder) == [{"step": 1, "x": 1.0}, {"step": 2, "x": 2.0}, {"step": 3, "x": 30.0}]
@@ -126,17 +126,29 @@ def test_a_resumed_run_has_every_row_once(folder):
 
 def test_a_warning_stays_until_a_resume_from_before_it(folder):
     folder.log(Record(1, {"x": 1.0}))
-    folder.log(Record(2, {"x": 1.0}, warning="D has won"))
+    folder.log(Record(2, {"x": 1.0}, warnings={"discriminator_won": "D has won"}))
     folder.log(Record(3, {"x": 1.0}))
-    told = {"step": 2, "reason": "D has won"}
-    assert status(folder) == {"status": "running", "step": 3, "reason": None, "warning": told}
+    told = {"discriminator_won": {"step": 2, "reason": "D has won"}}
+    assert status(folder) == {"status": "running", "step": 3, "reason": None, "warnings": told}
     folder.close(Outcome("finished"))
-    assert status(folder) == {"status": "finished", "step": 3, "reason": None, "warning": told}
+    assert status(folder) == {"status": "finished", "step": 3, "reason": None, "warnings": told}
     again = RunFolder(folder.path)
-    again.start(2, "seed: 1\n")
+    again.start(2, "seed: 1\n", {})
     again.close(Outcome("interrupted", "Ctrl-C"))
-    assert status(folder)["warning"] == told
+    assert status(folder)["warnings"] == told
     again = RunFolder(folder.path)
-    again.start(1, "seed: 1\n")
+    again.start(1, "seed: 1\n", {})
     again.close(Outcome("finished"))
     assert status(folder) == {"status": "finished", "step": 1, "reason": None}
+
+
+def test_a_run_that_was_killed_after_its_last_step_is_finished_later(folder):
+    folder.log(Record(6, {"x": 1.0}, warnings={"collapsed": "one sample"}))
+    folder._lock.release()  # by a kill
+    again = RunFolder.open(folder.path)
+    again.finish(6)
+    assert status(folder)["status"] == "finished"
+    assert status(folder)["warnings"]["collapsed"]["step"] == 6
+    RunFolder.open(folder.path).finish(6)
+    lines = (folder.path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["start", "end"]

@@ -22,6 +22,10 @@ STEPS = list(range(10, 310, 10))
 WAIT = 2.0  # init_timeout and finish_timeout
 
 
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 @pytest.fixture
 def server(monkeypatch):
     with serve_wandb() as stub:
@@ -61,9 +65,9 @@ def close(tracker):
 def sync(folder):
     """`wandb sync` of every part of the run, in the order of their time."""
     parts = sorted((folder / "wandb").glob("*run-*-*"), key=lambda part: part.name.split("run-")[1])
-    command = [Path(sys.executable).parent / "wandb", "sync", "--no-skip-online"]
+    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--no-skip-online"]
     for part in parts:
-        subprocess.run([*command, part], capture_output=True, check=True, timeout=60, cwd=folder)
+        subprocess.run([*command, str(part)], capture_output=True, check=True, timeout=60, cwd=folder)
 
 
 def run_id(folder):
@@ -84,19 +88,19 @@ EVERY_ROW = [(step, step / 8) for step in STEPS]
 def test_online_everything_arrives_pictures_and_alerts_too(server, info, tmp_path):
     tracker = start(info)
     log_steps(tracker, STEPS)
-    tracker.log(Record(310, warning="D has won"))
+    tracker.log(Record(310, warnings={"discriminator_won": "D has won"}))
     tracker.close(Outcome("finished"))
     assert rows(server, tmp_path) == EVERY_ROW
     assert server.steps(run_id(tmp_path)) == STEPS
     assert server.exit_codes == {run_id(tmp_path): 0}
     assert [content[:3] for content in pictures(server)] == [b"\xff\xd8\xff"] * 3  # JPEGs
     ((title, text, severity),) = [(a["title"], a["text"], a["severity"]) for a in server.alerts]
-    assert (title, text, severity) == ("Collapse", "step 310: D has won", "WARN")
+    assert (title, text, severity) == ("Discriminator won", "step 310: D has won", "WARN")
     first = server.runs[0]
     assert (first["groupName"], first["displayName"], first["tags"]) == ("a-study", "a-run", ["lsgan_b1c0a-1"])
 
 
-@pytest.mark.parametrize("mode", ["silent", 500, 403])
+@pytest.mark.parametrize("mode", ["silent", slow(500), slow(403)])
 def test_a_server_that_goes_away_in_the_middle(server, info, tmp_path, mode, caplog):
     tracker = start(info)
     begun = time.monotonic()
@@ -111,7 +115,7 @@ def test_a_server_that_goes_away_in_the_middle(server, info, tmp_path, mode, cap
     assert len(pictures(server)) == 3
 
 
-@pytest.mark.parametrize("mode", ["silent", 500, 401, "refused"])
+@pytest.mark.parametrize("mode", ["silent", slow(500), slow(401), "refused"])
 def test_a_server_that_is_not_there_at_the_start(server, info, tmp_path, mode, caplog, monkeypatch):
     if mode == "refused":
         with socket.socket() as free:
@@ -146,7 +150,7 @@ def kill_core():
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds W&B's process in /proc")
-@pytest.mark.parametrize("seconds", [0.0, 0.05])  # noticed at the end, or on the way
+@pytest.mark.parametrize("seconds", [0.0, slow(0.05)])  # noticed at the end, or on the way
 def test_wandb_core_killed_in_the_middle(server, info, tmp_path, caplog, seconds):
     tracker = start(info)
     log_steps(tracker, STEPS, kill_core, after=150, seconds=seconds)

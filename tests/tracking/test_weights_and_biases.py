@@ -154,3 +154,9 @@ def test_training_goes_on_when_wandb_dies(info, caplog):
         tracker.log(Record(step, {"x": float(step)}))
     tracker.close(Outcome("finished"))
     assert caplog.text.count("W&B died") == 1
+
+
+def test_without_the_package_it_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ValueError, match="the package wandb is missing: pip install wandb, or set tracker=none"):
+        WeightsAndBiases(project="p")

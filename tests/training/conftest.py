@@ -1,14 +1,42 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from lsgan.data.gaussian_ring import GaussianRing
+from lsgan.data.sets.gaussian_ring import GaussianRing
 from lsgan.latents import Normal
 from lsgan.losses import LeastSquares
+from lsgan.observe.best import KeepBest
+from lsgan.observe.histograms import Histograms
+from lsgan.observe.numbers import Numbers
+from lsgan.observe.observer import Observer, Observers
+from lsgan.observe.samples import Samples
 from lsgan.penalties import NoPenalty
+from lsgan.tracking.tracker import Record
+from lsgan.training.checkpoints import Checkpoints
 from lsgan.training.ema import Ema
-from lsgan.training.problem import Problem, Schedule
+from lsgan.training.gan import Data, Gan, Recipe
+from lsgan.training.loop import train
+from lsgan.training.machine import Machine
+from lsgan.training.runtime import Runtime
 from lsgan.training.state import TrainState
+
+MACHINE = Machine(Runtime("cpu", "fp32"))
+
+
+class Memory:
+    """A tracker that keeps everything."""
+
+    def __init__(self):
+        self.records: list[Record] = []
+
+    def log(self, record):
+        self.records.append(record)
+
+    def close(self, outcome):
+        pass
 
 
 @pytest.fixture
@@ -32,19 +60,44 @@ def make_state():
 
 
 @pytest.fixture
-def make_problem(tmp_path):
-    def make(loss=None, penalty=None, batch_size=16, seed=0) -> Problem:
+def make_gan(make_state, tmp_path) -> Callable[..., Gan]:
+    """A GAN on the Gaussian ring; what is not given is the usual."""
+
+    def make(state=None, data=None, machine=MACHINE, **recipe) -> Gan:
+        usual = {"loss": LeastSquares(a=-1, b=1, c=0), "penalty": NoPenalty(), "latent": Normal(4)}
+        parts = Recipe(**{**usual, "batch_size": 16, "discriminator_steps": 1, "seed": 0, **recipe})
         ring = GaussianRing(name="ring")
-        batches = ring.open(tmp_path, batch_size, seed)
-        return Problem(loss or LeastSquares(a=-1, b=1, c=0), penalty or NoPenalty(), Normal(4), ring, batches)
+        data = data or Data(ring, ring.open(tmp_path, parts.batch_size, parts.seed))
+        return Gan(state or make_state(), parts, data, machine)
 
     return make
 
 
 @pytest.fixture
-def make_schedule():
-    def make(**changes) -> Schedule:
-        defaults = {"steps": 6, "batch_size": 16, "seed": 0, "discriminator_steps": 1, "log_every": 2}
-        return Schedule(**{**defaults, "sample_every": 3, "checkpoint_every": 2, "keep_checkpoints": 2, **changes})
+def make_observers():
+    """Those of conf/observe/default.yaml but the watch for collapse."""
+
+    def make(log_every=2, sample_every=3, best: KeepBest | None = None, **more: Observer) -> Observers:
+        usual = {
+            "numbers": Numbers(log_every),
+            "samples": Samples(sample_every),
+            "histograms": Histograms(sample_every),
+        }
+        return Observers({**usual, **({} if best is None else {"best": best}), **more})
 
     return make
+
+
+@pytest.fixture
+def run(make_gan, make_observers, tmp_path):
+    """Trains a toy GAN; returns its state and what was logged."""
+
+    def run_training(
+        gan=None, steps=6, folder: str | Path = "checkpoints", observers=None, checkpoint_every=2, keep=2, **changes
+    ):
+        gan, tracker = gan or make_gan(**changes), Memory()
+        checkpoints = Checkpoints(tmp_path / folder, checkpoint_every, keep)
+        train(gan, observers or make_observers(), tracker, checkpoints, steps)
+        return gan.state, tracker.records
+
+    return run_training

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
@@ -47,3 +48,50 @@ def test_the_average_is_no_part_of_the_generator():
     assert net.weight.sum() == 0
     assert not any(p.requires_grad for p in ema.module.parameters())
     assert net.weight.requires_grad
+
+
+def test_batch_norm_s_count_stays_and_other_buffers_are_copied():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+            self.register_buffer("direction", torch.zeros(2))
+            self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+            self.register_buffer("nothing", None)
+
+    net = Counting()
+    ema = Ema(net, halflife_images=1000)
+    net.direction += 4
+    net.calls += 3
+    net.norm.num_batches_tracked += 7
+    net.norm.running_var += 2
+    ema.update(net, batch_size=1000, images_seen=10**6)
+    assert_close(ema.module.direction, torch.full((2,), 4.0), atol=0, rtol=0)
+    assert ema.module.calls == 3
+    assert ema.module.norm.num_batches_tracked == 0
+    assert_close(ema.module.norm.running_var, torch.full((2,), 2.0))
+    net.direction += 1
+    assert_close(ema.module.direction, torch.full((2,), 4.0))  # a copy, not the same tensor
+
+
+def test_spectral_norm_s_vectors_stay_unit_vectors():
+    """Averaged, they would be shorter, the norm by which the layer is divided smaller, and the layer larger."""
+    torch.manual_seed(0)
+    net = nn.utils.parametrizations.spectral_norm(nn.Linear(16, 16), n_power_iterations=20)
+    ema = Ema(net, halflife_images=1000)
+    for i in range(30):
+        with torch.no_grad():
+            net.parametrizations.weight.original.normal_()
+        net(torch.ones(1, 16))
+        ema.update(net, batch_size=1000, images_seen=10**6 + 1000 * i)
+    for vector in ema.module.buffers():
+        assert vector.norm() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(list(ema.module.buffers()), list(net.buffers()), atol=0, rtol=0)
+
+
+def test_its_state_is_that_of_a_generator():
+    net = constant(1.0)
+    ema = Ema(net, 10)
+    assert ema.state_dict().keys() == net.state_dict().keys()
+    ema.load_state_dict(constant(2.0).state_dict())
+    assert torch.equal(ema.module.weight, constant(2.0).weight)

@@ -8,6 +8,14 @@ from lsgan.errors import TerminatedError
 from lsgan.training.interrupt import stop_after_step
 
 
+@pytest.fixture(autouse=True)
+def in_the_foreground():
+    """Where Ctrl-C is not ignored, wherever the tests are."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -33,6 +41,20 @@ def test_sigterm_too():
     with stop_after_step() as stop:
         ctrl_c()
     assert type(stop.error) is KeyboardInterrupt
+
+
+def test_in_the_background_ctrl_c_stays_ignored_and_sigterm_asks():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_after_step() as stop:
+        ctrl_c()
+        ctrl_c()
+        assert not stop.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert isinstance(stop.error, TerminatedError)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_afterwards_all_is_as_before():

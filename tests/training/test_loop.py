@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 import torch
@@ -6,47 +7,26 @@ from torch import nn
 from torch.testing import assert_close
 
 from lsgan.data.batches import Batch
-from lsgan.data.gaussian_ring import GaussianRing
+from lsgan.data.sets.gaussian_ring import GaussianRing
 from lsgan.errors import CollapsedError, LsganError, NonFiniteError
-from lsgan.latents import Normal
 from lsgan.losses import LeastSquares, NonSaturating
+from lsgan.observe.best import KeepBest
+from lsgan.observe.collapse import COLLAPSED, CollapseWatch
+from lsgan.observe.observer import Finding, Observer, Observers
 from lsgan.penalties import R1, NoPenalty, WganGP
-from lsgan.tracking.tracker import Record
-from lsgan.training.collapse import CollapseWatch
+from lsgan.training.checkpoints import Checkpoints, load_checkpoint
 from lsgan.training.ema import Ema
-from lsgan.training.loop import train
-from lsgan.training.problem import Problem
-from lsgan.training.runtime import Runtime
+from lsgan.training.gan import Data
+from lsgan.training.machine import Machine
 from lsgan.training.state import TrainState
-
-RUNTIME = Runtime("cpu", "fp32")
-
-
-class Memory:
-    def __init__(self):
-        self.records: list[Record] = []
-
-    def log(self, record):
-        self.records.append(record)
-
-    def close(self, outcome):
-        pass
 
 
 def weights(state):
-    return {name: part.state_dict() for name, part in state._parts().items()}
+    return state.state_dict()["parts"]
 
 
-@pytest.fixture
-def run(make_state, make_problem, make_schedule, tmp_path):
-    def run_training(state=None, loss=None, penalty=None, folder="checkpoints", watch=None, **changes):
-        state, tracker = state or make_state(), Memory()
-        schedule = make_schedule(**changes)
-        problem = make_problem(loss, penalty, schedule.batch_size, schedule.seed)
-        train(state, problem, schedule, RUNTIME, tracker, tmp_path / folder, watch=watch)
-        return state, tracker.records
-
-    return run_training
+def checkpoints(folder):
+    return sorted(path.name for path in folder.glob("*.pt"))
 
 
 def test_what_is_logged_when(run, tmp_path):
@@ -85,14 +65,14 @@ def test_same_seed_same_training_other_seed_another(run):
     assert not torch.equal(first["generator"]["0.weight"], third["generator"]["0.weight"])
 
 
-@pytest.mark.parametrize("penalty", [None, R1(0.1), WganGP(0.1)])
+@pytest.mark.parametrize("penalty", [NoPenalty(), R1(0.1), WganGP(0.1)])
 @pytest.mark.parametrize("discriminator_steps", [1, 3])
 def test_resume_is_exact(run, make_state, tmp_path, penalty, discriminator_steps):
     options = {"penalty": penalty, "discriminator_steps": discriminator_steps}
     whole, records = run(steps=6, **options)
     run(steps=4, folder="cut", **options)
     resumed = make_state(seed=9)
-    resumed.load_latest(tmp_path / "cut")
+    Checkpoints(tmp_path / "cut", 2, 2).load_latest(resumed)
     resumed, later = run(state=resumed, steps=6, folder="cut", **options)
     assert_close(weights(resumed), weights(whole), atol=0, rtol=0)
     rows = [{k: v for k, v in r.scalars.items() if k != "images_per_second"} for r in (records[-1], later[-1])]
@@ -100,16 +80,18 @@ def test_resume_is_exact(run, make_state, tmp_path, penalty, discriminator_steps
     assert all("real" not in r.pictures for r in later)
 
 
-def test_data_and_noise_do_not_depend_on_the_loss(make_state, make_problem, make_schedule, tmp_path, monkeypatch):
+def test_data_and_noise_do_not_depend_on_the_loss(run, make_gan, monkeypatch):
     """Paired comparison: whatever the loss, step k sees the same real batch and the same z."""
 
     def seen_by(loss):
-        problem, seen = make_problem(loss), []
-        state = make_state()
-        monkeypatch.setattr(state.generator, "forward", lambda z, f=state.generator.forward: seen.append(z) or f(z))
-        batch = problem.batches.batch
-        monkeypatch.setattr(problem.batches, "batch", lambda k, d, part: seen.append(batch(k, d, part)) or seen[-1])
-        train(state, problem, make_schedule(), RUNTIME, Memory(), tmp_path / "c")
+        gan, seen = make_gan(loss=loss), []
+        generator, batches = gan.state.generator, gan.data.batches
+        monkeypatch.setattr(generator, "forward", lambda z, f=generator.forward: seen.append(z) or f(z))
+        batch = batches.batch
+        monkeypatch.setattr(
+            batches, "batch", lambda k, d, part: seen.append(batch(k, d, part).samples) or batch(k, d, part)
+        )
+        run(gan)
         return seen
 
     least_squares, cross_entropy = seen_by(LeastSquares(0, 1, 1)), seen_by(NonSaturating())
@@ -133,8 +115,8 @@ def test_every_update_of_d_has_its_own_noise(run, make_state, monkeypatch):
 
 
 @pytest.mark.parametrize("idle", [True, False])
-def test_a_thread_prepares_the_next_batch_where_a_core_is_idle(run, make_problem, monkeypatch, idle):
-    monkeypatch.setattr(Runtime, "has_idle_core", idle)
+def test_a_thread_prepares_the_next_batch_where_a_core_is_idle(run, make_observers, monkeypatch, idle):
+    monkeypatch.setattr(Machine, "has_idle_core", idle)
     asked = []
 
     def points(ring, num, generator, original=GaussianRing.points):
@@ -142,7 +124,7 @@ def test_a_thread_prepares_the_next_batch_where_a_core_is_idle(run, make_problem
         return original(ring, num, generator)
 
     monkeypatch.setattr(GaussianRing, "points", points)
-    run(steps=5, sample_every=100)
+    run(steps=5, observers=make_observers(sample_every=100))
     prefetched = [name for name in asked if name == "prefetch_0"]
     assert len(prefetched) == (5 if idle else 0)  # the sixth batch is begun, and not used
 
@@ -195,30 +177,30 @@ def test_a_gradient_that_is_not_finite_is_told_too(run, make_state, network, mon
         run(state=state, steps=4)
 
 
-def test_weights_that_are_not_finite_are_not_saved(run, make_state, tmp_path):
+def test_weights_that_are_not_finite_are_not_saved(run, make_state, make_observers, tmp_path):
     """Between two log lines nobody looks at the loss."""
     state = make_state()
     with torch.no_grad():
         state.generator[-1].bias.fill_(float("inf"))
     with pytest.raises(NonFiniteError, match=r"^step 2: the generator's weights or their optimizer's"):
-        run(state=state, steps=4, log_every=100)
+        run(state=state, steps=4, observers=make_observers(log_every=100))
     assert list((tmp_path / "checkpoints").glob("*")) == []
 
 
-def test_an_optimizer_whose_state_is_not_finite_is_not_saved(run, make_state, tmp_path):
+def test_an_optimizer_whose_state_is_not_finite_is_not_saved(run, make_state, make_observers, tmp_path):
     """Its weights still are: Adam divides by infinity."""
     state = make_state()
     run(state=state, steps=2)
     state.discriminator_optimizer.state[state.discriminator[0].weight]["exp_avg_sq"].fill_(float("inf"))
     with pytest.raises(NonFiniteError, match=r"^step 4: the discriminator's weights or their optimizer's"):
-        run(state=state, steps=6, log_every=100)
+        run(state=state, steps=6, observers=make_observers(log_every=100))
     assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000002.pt"]
 
 
 LOOKS = ("__bool__", "__float__", "__int__", "item", "tolist", "numpy", "cpu", "nonzero")
 
 
-def test_the_host_waits_on_logged_steps_only(run, make_state, monkeypatch):
+def test_the_host_waits_on_logged_steps_only(run, make_state, make_observers, monkeypatch):
     """Each look at a value makes the host wait for all the GPU's work before it."""
     state, looked_at = make_state(), []
     state.generator_optimizer, state.discriminator_optimizer = (
@@ -234,7 +216,7 @@ def test_the_host_waits_on_logged_steps_only(run, make_state, monkeypatch):
 
     for name in LOOKS:
         monkeypatch.setattr(torch.Tensor, name, noticed(getattr(torch.Tensor, name)))
-    run(state=state, steps=9, log_every=4, sample_every=100, checkpoint_every=100)
+    run(state=state, steps=9, observers=make_observers(4, 100), checkpoint_every=100)
     assert set(looked_at) - {0, 9} == {4, 8}  # 0: the picture of real samples, 9: picture and checkpoint
     assert looked_at.count(4) == 1
 
@@ -257,57 +239,110 @@ def test_other_errors_of_a_step_stay_what_they_are(run):
 
 
 @pytest.fixture
-def frozen(make_state):
-    """A GAN whose G makes one sample for ever, and a watch of the last 4 steps."""
+def frozen(make_gan, make_state, make_observers):
+    """A GAN whose G makes one sample for ever, and observers with a watch of the last 4 steps."""
 
     def make(on_collapse):
         state = make_state(batch_norm=False)
         with torch.no_grad():
             state.generator[0].weight.zero_()
         state.generator_optimizer = torch.optim.SGD(state.generator[-1:].parameters(), lr=0.0)
-        return state, CollapseWatch(LeastSquares(a=-1, b=1, c=0).reference, on_collapse, 4, 0.1)
+        return make_gan(state), make_observers(collapse=CollapseWatch(on_collapse, 4, 0.1))
 
     return make
 
 
 def test_a_collapse_is_told_once_and_training_goes_on(run, frozen):
-    state, watch = frozen("warn")
-    state, records = run(state=state, watch=watch, steps=8)
+    gan, observers = frozen("warn")
+    state, records = run(gan, observers=observers, steps=8)
     assert state.step == 8
-    assert [(r.step, r.warning) for r in records if r.warning] == [(4, watch.alarm)]  # rows 2 and 4
-    assert "the median diversity of its batches is 0 of the real ones'" in watch.alarm
+    assert [(r.step, list(r.warnings)) for r in records if r.warnings] == [(4, [COLLAPSED])]  # rows 2 and 4
+    (told,) = [record.warnings[COLLAPSED] for record in records if record.warnings]
+    assert "the median diversity of its batches is 0 of the real ones'" in told
 
 
 def test_a_collapse_stops_the_run_and_saves_it(run, frozen, tmp_path):
-    state, watch = frozen("stop")
+    gan, observers = frozen("stop")
     with pytest.raises(CollapsedError, match=r"^step 4: G makes nearly one sample: over the last 4 steps the median"):
-        run(state=state, watch=watch, steps=9, checkpoint_every=100)
-    assert state.step == 4
-    assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000004.pt"]
+        run(gan, observers=observers, steps=9, checkpoint_every=100)
+    assert gan.state.step == 4
+    assert checkpoints(tmp_path / "checkpoints") == ["step-000004.pt"]
     with pytest.raises(
         CollapsedError, match=r"^the run has collapsed \(G makes .*\): add on_collapse=warn to go on all"
     ):
-        run(state=state, watch=watch, steps=9)
-    assert state.step == 4
+        observers.recall([], gan.recipe.loss)
 
 
-def test_the_watch_changes_nothing_in_training(run, frozen):
-    watched, unwatched = (run(watch=watch)[0] for watch in (frozen("warn")[1], None))
+def test_the_watch_changes_nothing_in_training(run, frozen, make_observers):
+    watched = run(frozen("warn")[0], observers=frozen("warn")[1])[0]
+    unwatched = run(frozen("warn")[0])[0]
     assert_close(weights(watched), weights(unwatched), atol=0, rtol=0)
 
 
-def test_it_learns(make_state, make_schedule, tmp_path):
+class Metric(Observer):
+    """A column of its own, and a best."""
+
+    columns = ("metric",)
+
+    def __init__(self, every, values=()):
+        self.every, self._values = every, iter(values)
+
+    def see(self, view):
+        return Finding({"metric": next(self._values, 0.0)}, summary="a metric")
+
+
+def test_a_row_that_holds_only_a_metric_is_ordinary(run, make_observers):
+    _, records = run(steps=6, observers=make_observers(log_every=6, sample_every=6, metric=Metric(2)))
+    assert [(r.step, sorted(r.scalars)) for r in records[1:3]] == [(2, ["metric"]), (4, ["metric"])]
+    assert records[-1].scalars["metric"] == 0
+    assert len(records[-1].scalars) == 13
+    assert records[-1].summary.endswith("  a metric")
+
+
+def test_the_checkpoint_with_the_best_metric_stays(run, make_observers, tmp_path):
+    """It is looked at when it is written, every third step, and not when checkpoints are, every second."""
+    metric, best = Metric(3, [5.0, 2.0, 3.0, 4.0]), KeepBest("metric", "min", 2)
+    run(steps=10, keep=1, observers=make_observers(metric=metric, best=best))
+    content = load_checkpoint(tmp_path / "checkpoints" / "best.pt")
+    assert (content["step"], content["best"]) == (6, {"metric": "metric", "value": 2.0})
+    assert checkpoints(tmp_path / "checkpoints") == ["best.pt", "step-000010.pt"]
+
+
+def test_where_the_best_is_kept_its_column_is_written(run, make_observers):
+    """Rows come every 4 steps, and besides where a checkpoint may be the best: every 6."""
+    best = KeepBest("loss/generator", "min", 6)
+    _, records = run(steps=12, observers=make_observers(log_every=4, sample_every=100, best=best))
+    assert [r.step for r in records if r.scalars] == [4, 6, 8, 12]
+
+
+def test_observers_time_is_not_that_of_the_training(run, make_observers):
+    class Slow(Metric):
+        def see(self, view):
+            time.sleep(0.5)
+            return super().see(view)
+
+    _, records = run(steps=4, observers=make_observers(log_every=4, sample_every=100, metric=Slow(1)))
+    assert records[-1].scalars["images_per_second"] > 4 * 16 / 1.0  # with the four looks it would be at most 32
+
+
+def test_nothing_needs_to_be_looked_at(run, tmp_path):
+    state, records = run(steps=4, observers=Observers({}))
+    assert state.step == 4
+    assert [record.step for record in records if record.scalars or record.pictures] == []
+    assert checkpoints(tmp_path / "checkpoints") == ["step-000002.pt", "step-000004.pt"]
+
+
+def test_it_learns(run, make_gan, make_state, make_observers, tmp_path):
     """One Gaussian at (1, 0): the mean of the samples moves there."""
 
     def distance():
         return (state.generator_ema.module(z).mean(0) - torch.tensor([1.0, 0.0])).norm()
 
     ring = GaussianRing(name="one", modes=1, std=0.1)
-    problem = Problem(LeastSquares(a=-1, b=1, c=0), NoPenalty(), Normal(4), ring, ring.open(tmp_path, 64, 3))
     state, z = make_state(seed=3, halflife_images=2000), torch.randn(500, 4)
-    at_the_end = {"log_every": 800, "sample_every": 800, "checkpoint_every": 800}
+    gan = make_gan(state, Data(ring, ring.open(tmp_path, 64, 3)), batch_size=64)
     before = distance()
-    train(state, problem, make_schedule(steps=800, batch_size=64, **at_the_end), RUNTIME, Memory(), tmp_path / "c")
+    run(gan, steps=800, observers=make_observers(800, 800), checkpoint_every=800)
     assert distance() < before / 2
 
 
@@ -339,21 +374,19 @@ class Told(nn.Module):
         return self.linear(x)
 
 
-def test_conditional_training_gives_both_networks_the_labels_of_the_batch(make_schedule, tmp_path):
+def told_gan(make_gan, **recipe):
     generator, discriminator = Told(4, 2), Told(2, 1)
-    state = TrainState(
-        generator,
-        discriminator,
-        Ema(generator, 0),
-        torch.optim.SGD(generator.parameters(), lr=0.1),
-        torch.optim.SGD(discriminator.parameters(), lr=0.1),
-    )
-    ring = Shown(name="ring")
-    problem = Problem(LeastSquares(a=-1, b=1, c=0), NoPenalty(), Normal(4), ring, Labelled(), conditional=True)
-    schedule = make_schedule(steps=2, discriminator_steps=2)
-    train(state, problem, schedule, RUNTIME, Memory(), tmp_path / "checkpoints")
-    assert [labels[0].item() for _, labels in generator.seen] == [0, 1, 2, 0]  # batches 0 to 3
+    optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (generator, discriminator)]
+    state = TrainState(generator, discriminator, Ema(generator, 0), *optimizers)
+    return make_gan(state, Data(Shown(name="ring"), Labelled(), conditional=True), **recipe)
+
+
+def test_conditional_training_gives_both_networks_the_labels_of_the_batch(run, make_gan):
+    gan = told_gan(make_gan, discriminator_steps=2)
+    run(gan, steps=2)
+    state, ring = gan.state, gan.data.dataset
+    assert [labels[0].item() for _, labels in state.generator.seen] == [0, 1, 2, 0]  # batches 0 to 3
     expected = [0, 0, 1, 1, 1, 2, 2, 0, 0, 0]  # real and fake for each batch, and the last one in G's step again
-    assert [labels[0].item() for _, labels in discriminator.seen] == expected
+    assert [labels[0].item() for _, labels in state.discriminator.seen] == expected
     assert torch.equal(state.generator_ema.module.seen[-1][1], ring.labels_shown)
     assert len(ring.shown) == 6

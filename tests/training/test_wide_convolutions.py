@@ -8,8 +8,10 @@ from torch.testing import assert_close
 
 from lsgan.losses import LeastSquares
 from lsgan.penalties import R1
-from lsgan.streams import uniform
-from lsgan.training.steps import discriminator_step
+from lsgan.training.gan import Gan, Inputs, Recipe
+from lsgan.training.machine import Machine
+from lsgan.training.runtime import Runtime
+from lsgan.training.state import TrainState
 from lsgan.training.wide_convolutions import WideConv2d, WideConvTranspose2d, _Convolution, use_matrix_products
 
 BF16 = partial(torch.autocast, "cpu", torch.bfloat16)
@@ -101,10 +103,11 @@ def test_a_discriminator_step_goes_through_a_wide_layer_twice_differentiated():
     use_matrix_products(discriminator)
     torch.manual_seed(0)
     real, fake, gradients = torch.randn(4, 256, 4, 4), torch.randn(4, 256, 4, 4), []
+    recipe = Recipe(LeastSquares(a=-1, b=1, c=0), R1(1.0), None, 4, 1, 0)
     for network in (discriminator, expected):
         optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
-        parts = (network, optimizer, LeastSquares(a=-1, b=1, c=0), R1(1.0), real, fake, uniform(torch.Generator()))
-        discriminator_step(*parts, autocast=BF16)
+        gan = Gan(TrainState(None, network, None, None, optimizer), recipe, None, Machine(Runtime("cpu", "bf16")))
+        gan.discriminator_step(Inputs(real, fake, ()), fake, 0)
         gradients.append(network[0].weight.grad)
     scale = gradients[1].abs().max()
     assert_close(gradients[0] / scale, gradients[1] / scale, rtol=0, atol=0.01)

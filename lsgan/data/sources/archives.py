@@ -1,0 +1,138 @@
+"""Whatever holds images, recognised by what it is: a folder, zip, tar, LMDB or parquet."""
+
+import hashlib
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from rich.progress import wrap_file
+
+from lsgan.data.sources.image_files import image_folder, is_image, walk
+from lsgan.data.sources.lmdb_images import image_lmdb
+from lsgan.data.sources.room import require_room
+from lsgan.data.sources.source import Source
+from lsgan.data.sources.tar_images import image_tar
+from lsgan.data.sources.zip_images import image_zip, opened_zip
+from lsgan.errors import LsganError
+
+_SAMPLED = 64  # places of a file that its fingerprint reads
+_BLOCK = 4096  # bytes at each
+
+
+def open_archive(path: Path, scratch: Path) -> AbstractContextManager[Source]:
+    """The images of a folder, zip, tar, LMDB folder (or a zip of one), or parquet file or folder.
+
+    Args:
+        path: it.
+        scratch: an existing folder for what must be unpacked to be read, kept by the caller until a packing that
+            was interrupted has gone on.
+
+    Raises:
+        LsganError: nothing is there, or something else; on entering, whatever is wrong with it.
+    """
+    if path.is_dir():
+        if (path / "data.mdb").is_file():
+            return image_lmdb(path)
+        if _holds_parquet(path):
+            return _parquet(path)
+        return image_folder(path)
+    if not path.is_file():
+        raise LsganError(f"{path} is not there")
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    if tarfile.is_tarfile(path):  # first: a tar may end with a zip, and then it looks like one too
+        return image_tar(path, scratch)
+    if zipfile.is_zipfile(path):
+        return _zipped_lmdb(path, scratch) if _lmdb_member(path) else image_zip(path)
+    raise LsganError(f"{path} is {_what_it_seems(path)}: a folder, zip, tar, LMDB folder or parquet is wanted")
+
+
+def class_names(path: Path) -> Sequence[str] | None:
+    """What the labels of its images stand for; None if they have none. Raises as `open_archive` does."""
+    if path.is_file() and not tarfile.is_tarfile(path) and zipfile.is_zipfile(path) and _lmdb_member(path):
+        return None  # no LMDB has labels, and this one would be unpacked to find out
+    with tempfile.TemporaryDirectory() as scratch, open_archive(path, Path(scratch)) as source:
+        return source.classes
+
+
+def fingerprint(path: Path) -> str | None:
+    """Changes when the images of a folder or archive do; None when nothing is there.
+
+    Of a folder: every file's name, size and time of change. Of one large file: its size and blocks spread
+    over it, so that a copy has the same one.
+    """
+    digest = hashlib.sha256()
+    if (path / "data.mdb").is_file():
+        path = path / "data.mdb"
+    if path.is_dir():
+        for name in walk(path):
+            status = (path / name).stat() if (path / name).exists() else (path / name).lstat()
+            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    elif path.is_file():
+        size = path.stat().st_size
+        digest.update(str(size).encode())
+        with open(path, "rb") as file:
+            for i in range(_SAMPLED):
+                file.seek(max(size - _BLOCK, 0) * i // (_SAMPLED - 1))
+                digest.update(file.read(_BLOCK))
+    else:
+        return None
+    return digest.hexdigest()[:16]
+
+
+def _parquet(path: Path) -> AbstractContextManager[Source]:
+    from lsgan.data.sources.parquet_images import ParquetImages  # pyarrow: only those who have such files need it
+
+    return nullcontext(ParquetImages(path))
+
+
+def _holds_parquet(folder: Path) -> bool:
+    """And no images, beside which a parquet file may lie as a list of them."""
+    found = False
+    for name in walk(folder):
+        if is_image(name):
+            return False
+        found |= name.endswith(".parquet")
+    return found
+
+
+def _lmdb_member(path: Path) -> zipfile.ZipInfo | None:
+    with opened_zip(path) as archive:
+        return next((info for info in archive.infolist() if Path(info.filename).name == "data.mdb"), None)
+
+
+@contextmanager
+def _zipped_lmdb(path: Path, scratch: Path) -> Iterator[Source]:
+    """LMDB maps its file, it cannot read inside a zip: the database is unpacked first, under a name of ours."""
+    database = scratch / "data.mdb"
+    if not database.exists():
+        _unpack_lmdb(path, database)
+    with image_lmdb(scratch, shown=path) as source:
+        yield source
+
+
+def _unpack_lmdb(path: Path, database: Path) -> None:
+    member, unfinished = _lmdb_member(path), database.with_suffix(".part")
+    assert member is not None  # that is why we are here
+    require_room(database.parent, member.file_size, f"to unpack {path.name}")
+    with (
+        opened_zip(path) as archive,
+        archive.open(member) as packed,
+        wrap_file(packed, member.file_size, description=f"unpacking {path.name}") as reader,  # type: ignore[arg-type]
+        open(unfinished, "wb") as unpacked,
+    ):
+        shutil.copyfileobj(reader, unpacked, 1 << 20)  # checks the CRC
+    unfinished.rename(database)
+
+
+def _what_it_seems(path: Path) -> str:
+    with open(path, "rb") as file:
+        start = file.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "a web page (the login page of a network, perhaps), not an archive"
+    size = path.stat().st_size
+    return f"no archive that is known ({size:,} bytes)" if size else "empty"

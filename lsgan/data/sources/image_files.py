@@ -1,0 +1,124 @@
+"""Image files among those of a folder, a zip or a tar: read one by one, never unpacked, the same order in all three."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from lsgan.data.sources.decode import MAX_BYTES, open_image
+from lsgan.data.sources.labels import LABEL_FILES, Labels, class_folders, common_folder, read_labels
+from lsgan.data.sources.source import Item
+from lsgan.errors import LsganError
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
+)
+
+Read = Callable[[str], bytes]  # the content of a file by its name; called from several threads at once
+
+
+class ImageFiles:
+    """A source (source.py) of the images among the files of one place.
+
+    Args:
+        where: the place, for messages.
+        names: of all its files, "/" between folders.
+        read: their content.
+
+    Raises:
+        LsganError: none of the files is named like an image, or a list of labels cannot be read.
+    """
+
+    def __init__(self, where: Path, names: Sequence[str], read: Read) -> None:
+        self._read = read
+        self._names = sorted(filter(is_image, names))
+        if not self._names:
+            raise LsganError(f"no images in {where} (looked for {', '.join(sorted(SUFFIXES))})")
+        self._labels = _labels(where, self._names, names, read)
+
+    @property
+    def num_items(self) -> int:
+        return len(self._names)
+
+    @property
+    def classes(self) -> Sequence[str] | None:
+        return self._labels.classes if self._labels else None
+
+    def items(self) -> Iterator[Item]:
+        if self._labels is None:
+            yield from (Item(name, partial(self._image, name, unlabelled=False)) for name in self._names)
+            return
+        for name, label in zip(self._names, self._labels.of, strict=True):
+            yield Item(name, partial(self._image, name, unlabelled=label is None), label)
+
+    def _image(self, name: str, unlabelled: bool) -> Image.Image:
+        if unlabelled:
+            raise ValueError("the list of labels does not name it")
+        return open_image(self._read(name))
+
+
+@contextmanager
+def image_folder(root: Path) -> Iterator[ImageFiles]:
+    """Every image below `root`; symbolic links are followed, each folder is entered once."""
+    yield ImageFiles(root, list(walk(root)), partial(_read_file, root))
+
+
+def walk(root: Path) -> Iterator[str]:
+    """The files below `root`, relative, "/" between folders; hidden ones left out, links that lead nowhere included.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    seen = set()
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_raise):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:  # a symbolic link back up, or to a folder entered before
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        above = PurePosixPath(Path(folder).relative_to(root))
+        yield from (str(above / name) for name in sorted(files) if _is_file(os.path.join(folder, name)))  # noqa: PTH118 (many)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is named like an image, and neither it nor a folder above is hidden."""
+    path = PurePosixPath(name)
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _is_file(path: str) -> bool:
+    """A file, or a link that leads nowhere: reading it will fail, and say so."""
+    return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read) -> Labels | None:
+    """By a list beside the images, else by their folders."""
+    present, common = set(files), common_folder(images)
+    listed = [f"{folder}{name}" for folder in {"", common} for name in LABEL_FILES if f"{folder}{name}" in present]
+    if len(listed) > 1:
+        raise LsganError(f"{where} holds {' and '.join(sorted(listed))}: keep one of them")
+    if not listed:
+        return class_folders(images)
+    beside = len(listed[0].rpartition("/")[0])
+    return read_labels(f"{where}/{listed[0]}", read(listed[0]), [name[beside:].lstrip("/") for name in images])
+
+
+def _read_file(root: Path, name: str) -> bytes:
+    with open(root / name, "rb") as file:
+        refuse_huge(os.fstat(file.fileno()).st_size)
+        return file.read()
+
+
+def refuse_huge(size: int) -> None:
+    """Raises ValueError for a file of so many bytes that it can be no image."""
+    if size > MAX_BYTES:
+        raise ValueError(f"{size:,} bytes are more than {MAX_BYTES:,}: refused as too large")

@@ -1,0 +1,1 @@
+"""What is looked at while a GAN trains: one class an observer, each with its pace and its columns."""

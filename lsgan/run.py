@@ -1,0 +1,130 @@
+"""What runs: one function that takes an experiment, for train.py, notebooks and launchers alike."""
+
+import logging
+from typing import Any
+
+import torch
+
+from lsgan import provenance
+from lsgan.config import Experiment, check, flat, load, to_yaml
+from lsgan.config.identity import Identity, identity
+from lsgan.config.planning import refuse
+from lsgan.losses import describe
+from lsgan.tracking.console import ConsoleTracker, show_log_lines
+from lsgan.tracking.run_folder import RunFolder
+from lsgan.tracking.run_record import RunRecord
+from lsgan.tracking.tracker import RunInfo, Trackers
+from lsgan.training.checkpoints import Checkpoints
+from lsgan.training.gan import Data, Gan
+from lsgan.training.loop import train
+from lsgan.training.memory import peak_bytes
+
+log = logging.getLogger(__name__)
+
+
+def run(experiment: Experiment) -> None:
+    """Trains what the experiment describes, from the beginning or from the run's last checkpoint, in its run folder.
+
+    Raises:
+        LsganError: the data are not to be had, or not those that the run was begun with; or as `train`.
+    """
+    plan, settings, machine, state = experiment.plan, experiment.settings, experiment.machine, experiment.state
+    show_log_lines(plan.world)
+    machine.apply()
+    batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
+    now = identity(settings, batches.identity)
+    if plan.folder is not None:
+        refuse(plan, now.differences(_identity_of(RunRecord(plan.folder))))
+    with machine.joined():
+        folder = _folder(experiment) if plan.world.is_main else None
+        checkpoints = None
+        if folder is not None:
+            checkpoints = Checkpoints(
+                folder.checkpoints, settings.checkpoint_every, settings.keep_checkpoints, now.content()
+            )
+            _load(checkpoints, experiment, now, folder.record)
+        machine.share(state)
+        data = Data(experiment.dataset, batches, experiment.conditional)
+        gan = Gan(state, experiment.recipe, data, machine)
+        if state.step >= settings.steps:
+            _say_finished(experiment, folder)
+        elif folder is None:
+            train(gan, experiment.observers, Trackers(), None, settings.steps)
+        else:
+            _train_tracked(experiment, gan, folder, checkpoints, _facts(experiment, now))
+
+
+def _train_tracked(
+    experiment: Experiment, gan: Gan, folder: RunFolder, checkpoints: Checkpoints | None, facts: dict[str, Any]
+) -> None:
+    """Trains on rank 0, all that is found written into the folder, to the console and to the service."""
+    settings, machine, name = experiment.settings, experiment.machine, folder.path.name
+    values = experiment.resolved(run=name)
+    info = RunInfo(folder.path, settings.study, name, flat(values), experiment.tags)
+    folder.start(gan.state.step, to_yaml(values), facts)
+    start = (f"run folder: {folder.path}", machine.describe(), *experiment.notes, describe(experiment.recipe.loss))
+    for line in start:
+        log.info("%s", line)
+    with Trackers(folder) as trackers:
+        trackers.add(experiment.service.start(info))
+        trackers.add(ConsoleTracker(settings.steps, gan.state.step))
+        experiment.observers.recall(folder.record.rows, experiment.recipe.loss)
+        with folder.ending():
+            train(gan, experiment.observers, trackers, checkpoints, settings.steps)
+    log.info("most memory: %s", _gigabytes(peak_bytes(machine.device)))
+    log.info("run folder:  %s", folder.path)
+    log.info("last sample: %s", folder.last_picture)
+    log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+
+
+def _folder(experiment: Experiment) -> RunFolder:
+    """The folder of the run, held by this process: the one that goes on, or a new one."""
+    plan, settings = experiment.plan, experiment.settings
+    if plan.folder is not None:
+        return RunFolder.open(plan.folder)
+    study = settings.runs_dir / settings.study
+    return RunFolder.create(study, experiment.run_name) if settings.new else RunFolder.open(study / experiment.run_name)
+
+
+def _identity_of(record: RunRecord) -> Identity:
+    """What the folder says that its run is."""
+    return identity(check(load(record.path, trust=True)), record.data)
+
+
+def _load(checkpoints: Checkpoints, experiment: Experiment, now: Identity, record: RunRecord) -> None:
+    """Restores the last checkpoint, which must be of this very run: its config.yaml may have been edited since.
+
+    After `resume_override=true` the run has had several identities; each start has written its own down.
+    """
+    found = checkpoints.load_latest(experiment.state)
+    if found is None or not found.identity:  # version 0.1 wrote none
+        return
+    before = Identity.from_content(found.identity)
+    if not {before.digest, now.digest} <= {entry.get("identity") for entry in record.history}:
+        refuse(experiment.plan, now.differences(before))
+
+
+def _say_finished(experiment: Experiment, folder: RunFolder | None) -> None:
+    """Of a run that has all its steps, perhaps without having said so: it was killed after the last one."""
+    if folder is not None:
+        folder.finish(experiment.state.step)
+        log.info("the run has finished its %d steps: add steps=<more> to go further", experiment.state.step)
+
+
+def _facts(experiment: Experiment, now: Identity) -> dict[str, Any]:
+    """What the history remembers of a start."""
+    return {
+        "overrides": list(experiment.plan.overrides),
+        "identity": now.digest,
+        "data": now.data,
+        "code": provenance.code(experiment.plan.targets),
+        **provenance.surroundings(),
+        "runtime": experiment.machine.describe(),
+        "notes": list(experiment.notes),
+        "threads": torch.get_num_threads(),
+        "ranks": experiment.plan.world.size,
+    }
+
+
+def _gigabytes(num_bytes: int | None) -> str:
+    return "not known on this system" if num_bytes is None else f"{num_bytes / 1e9:.2f} GB"

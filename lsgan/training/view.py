@@ -1,0 +1,142 @@
+"""What observers see of a training, and how long it has taken without them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lsgan.data.batches import Batch
+from lsgan.data.dataset import Dataset
+from lsgan.errors import LsganError
+from lsgan.losses import Loss
+from lsgan.observe.observer import Finding, Look, Observer, Seen, View
+from lsgan.streams import stream
+from lsgan.training.gan import Gan
+from lsgan.training.pace import Pace
+
+
+class Clock:
+    """How much a training has done since it began in this process, and in what time, pauses left out."""
+
+    def __init__(self, gan: Gan) -> None:
+        self._gan, self._first_step = gan, gan.state.step
+        self.seconds, self._since = 0.0, time.perf_counter()
+        self._tick, self._pace = self._since, Pace(gan.machine)
+
+    @property
+    def images(self) -> int:
+        """Real images seen by G updates."""
+        return (self._gan.state.step - self._first_step) * self._gan.recipe.batch_size
+
+    def tick(self) -> None:
+        """Called after each step."""
+        now = time.perf_counter()
+        self._pace.note(now - self._tick)
+        self._tick = now
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The body's time does not count; what the device was asked for before does, and is done when it begins."""
+        self._gan.machine.synchronise()
+        self.seconds += time.perf_counter() - self._since
+        try:
+            yield
+        finally:
+            self._since = self._tick = time.perf_counter()
+
+
+def looking(gan: Gan, clock: Clock, seen: Seen | None = None) -> Look:
+    """What makes the views of this moment; `seen` is what the last step has seen."""
+
+    def look(name: str, observer: Observer, found: Finding) -> View | None:
+        if not (observer.on_all_ranks or gan.machine.world.is_main):
+            return None
+        moment = Moment(gan, name, shared=observer.on_all_ranks)
+        moment.row, moment.last = found.scalars, seen
+        moment.images, moment.seconds = clock.images, clock.seconds
+        return moment
+
+    return look
+
+
+class Moment:
+    """A `View` of a GAN for one observer.
+
+    Args:
+        gan: at some step.
+        name: the observer's.
+        shared: each rank looks at its part; else this rank looks at everything.
+    """
+
+    def __init__(self, gan: Gan, name: str, *, shared: bool) -> None:
+        self._gan, self._name, self._shared = gan, name, shared
+        self.row: Mapping[str, float] = {}
+        self.last: Seen | None = None
+        self.images, self.seconds = 0, 0.0
+        gan.machine.seed_networks(gan.recipe.seed, f"networks, seen by {name}", gan.state.step)
+
+    @property
+    def step(self) -> int:
+        return self._gan.state.step
+
+    @property
+    def seen(self) -> Seen:
+        assert self.last is not None  # no step has been taken yet
+        return self.last
+
+    @property
+    def loss(self) -> Loss:
+        return self._gan.recipe.loss
+
+    @property
+    def dataset(self) -> Dataset:
+        return self._gan.data.dataset
+
+    @property
+    def generator(self) -> nn.Module:
+        return self._gan.state.generator
+
+    @property
+    def discriminator(self) -> nn.Module:
+        return self._gan.state.discriminator
+
+    def gather(self, values: Tensor) -> Tensor:
+        return self._gan.machine.gather(values)
+
+    def fakes(self, num: int) -> Iterator[Tensor]:
+        recipe = self._gan.recipe
+        generator = stream(recipe.seed, f"fakes, seen by {self._name}", self.step)
+        for index, part, size in self._batches(num):
+            z = recipe.latent.sample(recipe.batch_size, generator)[part]
+            labels = self._batch(index, part).labels if self._gan.data.conditional else None
+            yield self._average(z, labels)[:size]
+
+    def reals(self, num: int) -> Iterator[Tensor]:
+        for index, part, size in self._batches(num):
+            yield self._batch(index, part).samples[:size]
+
+    def shown_fakes(self) -> Tensor:
+        recipe, labels = self._gan.recipe, self.dataset.labels_shown if self._gan.data.conditional else None
+        num = self.dataset.samples_shown if labels is None else len(labels)
+        return self._average(recipe.latent.sample(num, stream(recipe.seed, "samples")), labels)
+
+    def _batches(self, num: int) -> Iterator[tuple[int, slice, int]]:
+        """Which batches `num` samples come from, which part of each is this rank's, and how much of that is wanted."""
+        machine, batch_size = self._gan.machine, self._gan.recipe.batch_size
+        if self._shared and num % machine.world.size:
+            raise LsganError(f"{machine.world.size} ranks cannot share {num} samples: ask for a multiple of them")
+        part, share = (machine.part(batch_size), machine.part(num)) if self._shared else (slice(batch_size), slice(num))
+        size, left = len(range(batch_size)[part]), len(range(num)[share])
+        for index in range(-(-left // size)):
+            yield index, part, min(size, left - index * size)
+
+    def _batch(self, index: int, part: slice) -> Batch:
+        return self._gan.data.batches.batch(index, self._gan.machine.device, part)
+
+    @torch.no_grad()
+    def _average(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Samples of G's average in full precision."""
+        inputs = (z,) if labels is None else (z, labels)
+        return self._gan.state.generator_ema.module(*(part.to(self._gan.machine.device) for part in inputs))

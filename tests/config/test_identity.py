@@ -1,0 +1,80 @@
+import pytest
+
+from lsgan import config
+from lsgan.config.identity import Identity, complete, differences, identity, said
+
+DATA = {"images": 3, "sha256": "a" * 64}
+
+
+def of(composed, *overrides):
+    return config.check(composed(*overrides))
+
+
+def test_defaults_of_constructors_are_part_of_it(composed):
+    """An argument that the YAML does not list is the same whether it is typed or not; another value is another run."""
+    plain = identity(of(composed))
+    assert plain.config["optimizer.generator.weight_decay"] == 0
+    typed = identity(of(composed, "+optimizer.generator.weight_decay=0"))
+    assert typed == plain
+    other = identity(of(composed, "+optimizer.generator.weight_decay=0.5"))
+    assert other.differences(plain) == ["optimizer.generator.weight_decay=0.5, not 0"]
+    assert plain.differences(other) == ["optimizer.generator.weight_decay=0, not 0.5"]
+
+
+def test_values_are_compared_not_texts(composed):
+    assert identity(of(composed, "loss.a=-1.0")) == identity(of(composed, "loss.a=-1"))
+    assert identity(of(composed, "optimizer.lr=2e-4")) == identity(of(composed, "optimizer.lr=0.0002"))
+    assert identity(of(composed, "loss.a=-1.5")).differences(identity(of(composed))) == ["loss.a=-1.5, not -1.0"]
+
+
+@pytest.mark.parametrize(
+    "free",
+    ["steps=7", "log_every=3", "tracker=none", "runtime=reference", "data_dir=/x", "on_collapse=stop", "study=s"],
+)
+def test_what_may_differ_is_no_part_of_it(composed, free):
+    assert identity(of(composed, free)) == identity(of(composed))
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "loss=nsgan", "batch_size=16", "dataset.flip=true", "optimizer.betas=[0.9,0.999]", "latent.dim=7",
+     "ema_halflife_images=0", "discriminator_steps=2", "penalty=r1", "architecture.width=8"],
+)  # fmt: skip
+def test_what_makes_another_run(composed, override):
+    one, other = identity(of(composed, override)), identity(of(composed))
+    assert one != other
+    assert one.digest != other.digest
+    assert one.differences(other)
+
+
+def test_the_place_of_the_images_is_no_part_of_it(composed):
+    folders = [of(composed, "dataset=image_folder", f"dataset.root={name}") for name in ("a", "b")]
+    assert identity(folders[0]) == identity(folders[1])
+
+
+def test_data_are_told_apart_by_number_and_hash():
+    now = Identity({}, {**DATA, "images": 4, "sha256": "b" * 64})
+    assert now.differences(Identity({}, DATA)) == [
+        "data: images=4, not 3",
+        f"data: sha256={'b' * 64}, not {'a' * 64}",
+    ]
+    assert now.differences(Identity({}, {})) == []  # nobody wrote it down
+    assert Identity({}, {}).differences(now) == []
+
+
+def test_it_survives_a_checkpoint():
+    one = Identity({"loss.a": -1.0, "optimizer.generator.betas": [0.5, 0.999]}, DATA)
+    assert Identity.from_content(one.content()) == one
+
+
+def test_before_torch_the_keys_that_both_have_are_compared(composed):
+    now, before = said(of(composed, "seed=1")), said(of(composed, "+optimizer.generator.weight_decay=0.5"))
+    assert differences(now, before) == ["seed=1, not 0"]
+    assert differences(now, now) == []
+
+
+def test_a_completed_node_says_everything(composed):
+    node = complete("optimizer.generator", of(composed).optimizer["generator"])
+    assert {"_target_": "torch.optim.Adam", "lr": 2e-4, "betas": [0.5, 0.999], "amsgrad": False}.items() <= node.items()
+    assert "params" not in node
+    assert "shape" not in complete("architecture", of(composed).architecture)

@@ -1,0 +1,88 @@
+import shutil
+
+import pytest
+from PIL import Image
+
+from lsgan.data.sets.image_folder import ImageFolder
+from lsgan.errors import LsganError
+
+
+def folder(root, resolution=8):
+    return ImageFolder(name="image_folder", root=root, resolution=resolution, channels=3, crop=True)
+
+
+@pytest.fixture
+def pets(tmp_path):
+    root = tmp_path / "my pets ヤギ"
+    for i, name in enumerate(("cat/1.png", "dog/1.jpg", "dog/2.webp")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20 + i, 16), (40 * i, 10, 10)).save(root / name)
+    return root
+
+
+def test_a_folder_with_its_labels(tmp_path, pets):
+    assert folder(pets).num_classes == 2
+    store = folder(pets).prepare(tmp_path)
+    assert store.images.shape == (3, 8, 8, 3)
+    assert (store.classes, store.labels.tolist()) == (["cat", "dog"], [0, 1, 1])
+
+
+def test_an_archive_of_it_is_the_same(tmp_path, pets):
+    archive = shutil.make_archive(str(tmp_path / "pets"), "zip", pets)
+    from_folder = folder(pets).prepare(tmp_path)
+    from_zip = folder(archive and tmp_path / "pets.zip").prepare(tmp_path)
+    assert folder(tmp_path / "pets.zip").num_classes == 2
+    assert (from_folder.images == from_zip.images).all()
+    assert from_folder.labels.tolist() == from_zip.labels.tolist()
+
+
+def test_without_class_folders_there_are_no_classes(tmp_path, pets):
+    shutil.move(pets / "cat" / "1.png", pets / "1.png")
+    assert folder(pets).num_classes is None
+    assert folder(pets).prepare(tmp_path).labels is None
+
+
+def test_another_content_is_another_store(tmp_path, pets):
+    first = folder(pets).prepare(tmp_path)
+    assert folder(pets).prepare(tmp_path).folder == first.folder
+    Image.new("RGB", (9, 9)).save(pets / "dog" / "z.png")
+    assert len(folder(pets).prepare(tmp_path).images) == 4
+    shutil.rmtree(pets)
+    assert len(folder(pets).prepare(tmp_path).images) == 4  # the newest store is enough
+
+
+def test_a_place_that_is_missing_or_empty(tmp_path):
+    nowhere = folder(tmp_path / "nowhere")
+    for ask in (lambda: nowhere.prepare(tmp_path), lambda: nowhere.num_classes):
+        with pytest.raises(LsganError, match=r"dataset.root=.*nowhere: .* is not there; name a folder or archive of"):
+            ask()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LsganError, match=r"no images in .*empty \(looked for .avif, .bmp"):
+        folder(tmp_path / "empty").prepare(tmp_path)
+
+
+def test_the_number_of_classes_may_be_given(tmp_path, pets):
+    def given(classes, root=pets):
+        return ImageFolder(name="image_folder", root=root, resolution=8, classes=classes)
+
+    assert given(7, tmp_path / "nowhere").num_classes == 7  # nothing is listed
+    assert len(given(2).prepare(tmp_path).images) == 3
+    with pytest.raises(LsganError, match=r"dataset.classes=7, but .*ヤギ has 2 classes"):
+        given(7).prepare(tmp_path)
+    for classes in (0, -1):
+        with pytest.raises(ValueError, match=f"classes={classes} must be at least 1"):
+            given(classes)
+
+
+@pytest.mark.parametrize("name", ["../../x", "", ".hidden", "a b"])
+def test_a_name_stays_in_its_folder(tmp_path, name):
+    with pytest.raises(ValueError, match=r"name=.* names a folder: use letters, digits, '.', '_' and '-' only"):
+        ImageFolder(name=name, root=tmp_path, resolution=8)
+
+
+def test_a_place_that_cannot_be_asked_for(tmp_path):
+    place = folder(tmp_path / ("x" * 300))
+    with pytest.raises(LsganError, match=r"image_folder: .*xxx.* cannot be read \(File name too long\)"):
+        place.prepare(tmp_path)
+    with pytest.raises(LsganError, match=r"dataset.root=.*xxx.* cannot be read \(File name too long\)"):
+        _ = place.num_classes

@@ -1,0 +1,135 @@
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import pytest
+import torch
+from PIL import Image
+
+from lsgan.data.sets.digits import Digits
+from lsgan.data.sets.images import ImageDataset
+from lsgan.data.sources.source import Item
+from lsgan.errors import LsganError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(ImageDataset):
+    """A data set of as many red squares as the file data_dir/number says."""
+
+    def source_id(self, data_dir):
+        return "squares"
+
+    def fingerprint(self, data_dir):
+        path = data_dir / "number"
+        return path.read_text() if path.exists() else None
+
+    def open_source(self, data_dir, scratch):
+        return nullcontext(Squares(int((data_dir / "number").read_text())))
+
+
+class Squares:
+    classes = None
+
+    def __init__(self, num):
+        self.num_items = num
+
+    def items(self):
+        for i in range(self.num_items):
+            yield Item(str(i), lambda: Image.new("RGB", (8, 8), "red"))
+
+
+def files(resolution=8, **settings):
+    return Files(name="files", resolution=resolution, **settings)
+
+
+def stores(data_dir):
+    return sorted(path.name for path in (data_dir / "packed").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"resolution": 0}, "resolution=0 must be at least 1"), ({"channels": 2}, "channels=2 must be 1 or 3")],
+)
+def test_bounds(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Digits(**{"name": "digits", "resolution": 8, **settings})
+    Digits(name="digits", resolution=1, channels=1)
+
+
+def test_packed_once(tmp_path, monkeypatch):
+    (tmp_path / "number").write_text("3")
+    assert files().prepare(tmp_path).images.shape == (3, 8, 8, 3)
+    monkeypatch.setattr(Files, "open_source", None)
+    assert files().prepare(tmp_path).images.shape == (3, 8, 8, 3)
+
+
+def test_another_recipe_is_packed_beside_the_first_and_says_why(tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "number").write_text("3")
+    first = files().prepare(tmp_path).folder
+    files(resolution=16).prepare(tmp_path)
+    assert f"{first} is not used, it has resolution=8, not 16" in caplog.text
+    (tmp_path / "number").write_text("4")
+    assert len(files().prepare(tmp_path).images) == 4
+    assert f"{first} is not used, it has fingerprint=3, not 4" in caplog.text
+    assert len(stores(tmp_path)) == 3
+
+
+def test_a_store_of_another_version_is_not_used(tmp_path, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    (tmp_path / "number").write_text("3")
+    first = files().prepare(tmp_path).folder
+    monkeypatch.setattr("lsgan.data.store.FORMAT_VERSION", 3)
+    second = files().prepare(tmp_path).folder
+    assert second != first
+    assert f"{first} is not used, it has format_version=2, not 3" in caplog.text
+
+
+def test_a_damaged_neighbour_is_named_and_left_alone(tmp_path, caplog):
+    (tmp_path / "number").write_text("3")
+    (tmp_path / "packed" / "files-old").mkdir(parents=True)
+    files().prepare(tmp_path)
+    assert "files-old is not a packed store" in caplog.text
+    assert len(stores(tmp_path)) == 2
+
+
+def test_a_store_outlives_its_files(tmp_path):
+    (tmp_path / "number").write_text("3")
+    folder = files().prepare(tmp_path).folder
+    (tmp_path / "number").unlink()
+    assert files().prepare(tmp_path).folder == folder
+    with pytest.raises(LsganError, match=rf"the files of files are not in {tmp_path}"):
+        files(resolution=16).prepare(tmp_path)  # no store has that
+
+
+def test_flips_reach_the_batches(tmp_path):
+    def half_black(**settings):
+        digits = Digits(name="digits", resolution=8, channels=1, **settings)
+        return digits.open(tmp_path, 64, 0).batch(0, torch.device("cpu")).samples
+
+    plain, flipped = half_black(), half_black(flip=True)
+    same = [torch.equal(a, b) for a, b in zip(plain, flipped, strict=True)]
+    mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(plain, flipped, strict=True)]
+    assert all(s or m for s, m in zip(same, mirrored, strict=True))
+    assert 16 < sum(mirrored) < 48
+
+
+def test_a_picture_of_classes_has_one_a_row():
+    labels = Digits(name="digits", resolution=8, channels=1).labels_shown
+    assert labels.view(10, 8).tolist() == [[digit] * 8 for digit in range(10)]
+    assert files().labels_shown is None
+
+    class Many(Files):
+        num_classes = 3740
+
+    rows = Many(name="many", resolution=8).labels_shown.view(10, 8)
+    assert rows[:, 0].tolist() == [0, 415, 831, 1246, 1662, 2077, 2493, 2908, 3324, 3739]
+
+
+def test_the_files_are_looked_at_once(tmp_path, monkeypatch):
+    """A folder of millions is listed for its fingerprint at every start."""
+    (tmp_path / "number").write_text("3")
+    asked, fingerprint = [], Files.fingerprint
+    monkeypatch.setattr(Files, "fingerprint", lambda self, data_dir: asked.append(1) or fingerprint(self, data_dir))
+    files().prepare(tmp_path)
+    files().prepare(tmp_path)
+    assert len(asked) == 2

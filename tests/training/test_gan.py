@@ -1,0 +1,269 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from lsgan.losses import LeastSquares
+from lsgan.penalties import R1, NoPenalty
+from lsgan.streams import stream
+from lsgan.training.checkpoints import Checkpoints
+from lsgan.training.ema import Ema
+from lsgan.training.gan import Data, Gan, Inputs, Recipe, frozen
+from lsgan.training.machine import Machine
+from lsgan.training.runtime import Runtime
+from lsgan.training.state import TrainState
+from lsgan.world import World
+
+LOSS = LeastSquares(a=-1, b=1, c=0)
+FP32, BF16 = (Machine(Runtime("cpu", precision)) for precision in ("fp32", "bf16"))
+
+
+def gan_of(generator, discriminator, penalty=None, machine=FP32):
+    """Plain gradient descent with rate 0.1; no data."""
+    optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (generator, discriminator)]
+    state = TrainState(generator, discriminator, Ema(generator, 0), *optimizers)
+    recipe = Recipe(LOSS, penalty or NoPenalty(), latent=None, batch_size=5, discriminator_steps=1, seed=0)
+    return Gan(state, recipe, Data(dataset=None, batches=None), machine)
+
+
+class Toy:
+    """Two small networks and plain gradient descent, so that an update can be worked out by hand."""
+
+    def __init__(self, penalty=None):
+        torch.manual_seed(0)
+        self.generator = nn.Linear(3, 2).double()
+        self.discriminator = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+        self.gan = gan_of(self.generator, self.discriminator, penalty)
+        self.real = torch.randn(5, 2, dtype=torch.float64)
+        self.fake = self.generator(torch.randn(5, 3, dtype=torch.float64))
+
+    def weights(self):
+        return copy.deepcopy([list(self.generator.parameters()), list(self.discriminator.parameters())])
+
+    def d_step(self):
+        return self.gan.discriminator_step(Inputs(self.real, self.fake, ()), self.fake, 0)
+
+    def g_step(self):
+        return self.gan.generator_step(self.fake)
+
+
+def same(before, after):
+    return [all(torch.equal(x, y) for x, y in zip(b, a, strict=True)) for b, a in zip(before, after, strict=True)]
+
+
+def test_discriminator_step_changes_d_alone():
+    toy = Toy()
+    before = toy.weights()
+    toy.d_step()
+    assert same(before, toy.weights()) == [True, False]
+    assert all(p.grad is None for p in toy.generator.parameters())
+
+
+def test_generator_step_changes_g_alone_and_leaves_no_gradient_in_d():
+    toy = Toy()
+    before = toy.weights()
+    toy.g_step()
+    assert same(before, toy.weights()) == [False, True]
+    assert all(p.grad is None for p in toy.discriminator.parameters())
+    assert all(p.requires_grad for p in toy.discriminator.parameters())
+
+
+def test_one_fake_batch_serves_both_steps():
+    """D's step must not consume the graph through which G's step goes."""
+    toy = Toy()
+    toy.d_step()
+    before = toy.weights()
+    toy.g_step()
+    assert same(before, toy.weights()) == [False, True]
+
+
+def test_discriminator_step_is_gradient_descent_on_the_paper_loss():
+    toy = Toy()
+    expected = copy.deepcopy(toy.discriminator)
+    (((expected(toy.real) - 1) ** 2).mean() / 2 + ((expected(toy.fake.detach()) + 1) ** 2).mean() / 2).backward()
+    toy.d_step()
+    for old, new in zip(expected.parameters(), toy.discriminator.parameters(), strict=True):
+        assert_close(new, old - 0.1 * old.grad)
+
+
+def test_generator_step_is_gradient_descent_on_the_paper_loss():
+    toy = Toy()
+    weight = toy.generator.weight.clone()
+    (gradient,) = torch.autograd.grad(
+        (toy.discriminator(toy.fake) ** 2).mean() / 2, toy.generator.weight, retain_graph=True
+    )
+    value = toy.g_step()
+    assert_close(toy.generator.weight, weight - 0.1 * gradient)
+    assert not value.requires_grad
+
+
+def test_results_tell_what_d_saw():
+    toy = Toy(R1(r1_gamma=2.0))
+    real_logits, fake_logits = toy.discriminator(toy.real), toy.discriminator(toy.fake)
+    seen = toy.d_step()
+    assert_close(seen.real_logits, real_logits)
+    assert_close(seen.fake_logits, fake_logits)
+    assert_close(seen.loss, LOSS.discriminator(real_logits, fake_logits))
+    assert seen.penalty > 0
+    assert not any(t.requires_grad for t in seen)
+
+
+def test_the_penalty_is_part_of_the_update():
+    plain, regularised = Toy(), Toy(R1(r1_gamma=5.0))
+    plain.d_step()
+    regularised.d_step()
+    assert not torch.equal(plain.discriminator[0].weight, regularised.discriminator[0].weight)
+
+
+class Precision(nn.Module):
+    """A discriminator that writes down in which precision it multiplies."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+        self.seen = []
+
+    def forward(self, samples):
+        logits = self.linear(samples)
+        self.seen.append(logits.dtype)
+        return logits
+
+
+def test_networks_run_in_low_precision_losses_and_penalties_do_not():
+    discriminator, generator = Precision(), nn.Linear(3, 2)
+    gan = gan_of(generator, discriminator, R1(r1_gamma=1.0), BF16)
+    real, fake = torch.randn(5, 2), generator(torch.randn(5, 3))
+    seen = gan.discriminator_step(Inputs(real, fake, ()), fake, 0)
+    assert discriminator.seen == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert {tensor.dtype for tensor in seen} == {torch.float32}
+    value = gan.generator_step(fake)
+    assert discriminator.seen[3] == torch.bfloat16
+    assert value.dtype == torch.float32
+    weights = [*discriminator.parameters(), *generator.parameters()]
+    assert {weight.dtype for weight in weights} == {torch.float32}
+    assert {weight.grad.dtype for weight in generator.parameters()} == {torch.float32}
+
+
+class Sees(nn.Module):
+    """A discriminator that writes down the labels it is called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1).double()
+        self.labels = []
+
+    def forward(self, samples, labels):
+        self.labels.append(labels)
+        return self.linear(samples) * labels[:, None]
+
+
+def test_labels_reach_d_with_real_samples_fake_ones_and_those_of_the_penalty():
+    toy, discriminator = Toy(), Sees()
+    gan, labels = gan_of(toy.generator, discriminator, R1(r1_gamma=1.0)), torch.arange(1, 6)
+    gan.discriminator_step(Inputs(toy.real, toy.fake, (labels,)), toy.fake, 0)
+    gan.generator_step(toy.fake, (labels,))
+    assert len(discriminator.labels) == 4
+    assert all(seen is labels for seen in discriminator.labels)
+
+
+def test_what_was_frozen_stays_frozen():
+    toy = Toy()
+    toy.discriminator[0].requires_grad_(False)
+    before = copy.deepcopy(toy.discriminator.state_dict())
+    with frozen(toy.discriminator):
+        assert not any(weight.requires_grad for weight in toy.discriminator.parameters())
+    for _ in range(2):
+        toy.d_step()
+        toy.fake = toy.generator(torch.randn(5, 3, dtype=torch.float64))
+        toy.g_step()
+    after = toy.discriminator.state_dict()
+    assert [weight.requires_grad for weight in toy.discriminator.parameters()] == [False, False, True, True]
+    assert torch.equal(after["0.weight"], before["0.weight"])
+    assert not torch.equal(after["2.weight"], before["2.weight"])
+
+
+# Inputs
+
+
+def test_inputs_are_a_function_of_seed_and_index(make_gan):
+    gan = make_gan()
+    first, again, later = (gan.inputs(index) for index in (3, 3, 4))
+    assert_close(first, again, atol=0, rtol=0)
+    assert not torch.equal(first.z, later.z)
+    assert not torch.equal(first.real, later.real)
+    assert_close(first.z, torch.randn(16, 4, generator=stream(0, "z", 3)), atol=0, rtol=0)
+    assert first.condition == ()
+
+
+def test_ranks_share_the_batch_and_the_noise(make_gan):
+    whole = make_gan().inputs(2)
+    parts = [make_gan(machine=Machine(Runtime("cpu", "fp32"), World(rank, 2))).inputs(2) for rank in range(2)]
+    assert_close(torch.cat([part.z for part in parts]), whole.z, atol=0, rtol=0)
+    assert_close(torch.cat([part.real for part in parts]), whole.real, atol=0, rtol=0)
+
+
+def test_the_first_samples_of_inputs():
+    first = Inputs(torch.arange(4), torch.arange(4) + 10, (torch.arange(4) + 20,)).first(2)
+    assert [part.tolist() for part in (first.real, first.z, *first.condition)] == [[0, 1], [10, 11], [20, 21]]
+
+
+# Networks with randomness of their own
+
+
+class Noisy(nn.Module):
+    """Adds noise and drops units, and writes down the noise."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.linear, self.dropout, self.noise = nn.Linear(n_in, n_out), nn.Dropout(0.5), []
+
+    def forward(self, x):
+        self.noise.append(torch.randn(len(x), 1))
+        return self.linear(self.dropout(x)) + self.noise[-1]
+
+
+@pytest.fixture
+def make_noisy(make_gan):
+    def make(**options):
+        torch.manual_seed(0)
+        generator, discriminator = Noisy(4, 2), Noisy(2, 1)
+        optimizers = [torch.optim.Adam(net.parameters()) for net in (generator, discriminator)]
+        return make_gan(state=TrainState(generator, discriminator, Ema(generator, 0), *optimizers), **options)
+
+    return make
+
+
+def noise_of(gan, steps=2):
+    for _ in range(steps):
+        gan.step()
+    return [*gan.state.generator.noise, *gan.state.discriminator.noise]
+
+
+def test_what_networks_draw_is_a_function_of_seed_step_and_rank(make_noisy):
+    first = noise_of(make_noisy())
+    torch.manual_seed(77)  # whatever others draw meanwhile
+    assert_close(noise_of(make_noisy()), first, atol=0, rtol=0)
+    assert len({noise[0].item() for noise in first}) == len(first) == 2 + 2 * 3  # never the same twice
+    assert not torch.equal(noise_of(make_noisy(seed=1))[0], first[0])
+    second_rank = Machine(Runtime("cpu", "fp32"), World(1, 2))
+    assert not torch.equal(noise_of(make_noisy(machine=second_rank), 1)[0][:8], first[0][:8])
+
+
+@pytest.mark.parametrize("discriminator_steps", [1, 2])
+def test_networks_with_noise_resume_bit_for_bit(run, make_noisy, tmp_path, discriminator_steps):
+    options = {"discriminator_steps": discriminator_steps}
+    whole, _ = run(make_noisy(**options), steps=6)
+    run(make_noisy(**options), steps=4, folder="cut")
+    resumed = make_noisy(**options)
+    Checkpoints(tmp_path / "cut", 2, 2).load_latest(resumed.state)
+    torch.manual_seed(99)
+    resumed, _ = run(resumed, steps=6, folder="cut")
+    assert_close(resumed.state_dict(), whole.state_dict(), atol=0, rtol=0)
+
+
+def test_looking_does_not_change_what_networks_draw(run, make_noisy, make_observers):
+    """A generator whose average, too, draws noise: a picture of it takes numbers from the same generator."""
+    seldom, often = (run(make_noisy(), observers=make_observers(every, every))[0] for every in (100, 1))
+    assert_close(seldom.state_dict(), often.state_dict(), atol=0, rtol=0)
