@@ -6,7 +6,6 @@ spinning (docs/speed.md). At the start `lsgan/threads.py` asks how many cores ar
 
 import logging
 import statistics
-from collections import deque
 
 import torch
 
@@ -15,9 +14,11 @@ from lsgan.training.machine import Machine
 log = logging.getLogger(__name__)
 
 _WARM_UP = 3  # steps that allocate, and choose algorithms
-_FIRST, _RECENT = 20, 10  # steps that are compared, by their medians
-_TIMES_SLOWER = 4.0
-_SECONDS = 2.0  # that the recent steps must have taken: a short hitch is none of it
+_FIRST = 20  # steps that others are compared with
+_LEAST, _SECONDS = 10, 4.0  # of those others: so many, over so long
+_SLOWEST = 0.1  # of the steps, left out of a mean
+_MOST_SLOWER = 1.5  # times, most steps; else it is a few that take long
+_TIMES_SLOWER = 2.5  # where one thread does better: beside one busy core two were 3.4 times as slow as alone, one 1.5
 
 
 class Pace:
@@ -32,8 +33,8 @@ class Pace:
     def __init__(self, machine: Machine) -> None:
         self._may_change = machine.runtime.threads is None and not machine.runtime.deterministic
         self._watches = machine.device.type == "cpu"
-        self._first: list[float] = []
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._seen: list[float] = []
+        self._best: float | None = None  # seconds a step
         self._steps, self._told = 0, False
 
     def note(self, seconds: float) -> None:
@@ -41,22 +42,26 @@ class Pace:
         self._steps += 1
         if self._told or not self._watches or self._steps <= _WARM_UP:
             return
-        if len(self._first) < _FIRST:
-            self._first.append(seconds)
-            return
-        self._recent.append(seconds)
-        if self._crawls():
-            self._told = True
-            self._change()
+        self._seen.append(seconds)
+        if self._best is None:
+            if len(self._seen) == _FIRST:
+                self._best = self._mean()
+        elif len(self._seen) >= _LEAST and sum(self._seen) >= _SECONDS:
+            most, mean = statistics.median(self._seen), self._mean()
+            self._best = min(self._best, mean)
+            crawls = mean > _TIMES_SLOWER * self._best and most > _MOST_SLOWER * self._best
+            if crawls and torch.get_num_threads() > 1:
+                self._told = True
+                self._change(mean / self._best)
 
-    def _crawls(self) -> bool:
-        if torch.get_num_threads() == 1 or len(self._recent) < _RECENT or sum(self._recent) < _SECONDS:
-            return False
-        return statistics.median(self._recent) > _TIMES_SLOWER * statistics.median(self._first)
+    def _mean(self) -> float:
+        """Of the steps seen since the last mean."""
+        kept = sorted(self._seen)[: -round(_SLOWEST * len(self._seen))]
+        self._seen.clear()
+        return statistics.mean(kept)
 
-    def _change(self) -> None:
-        slower = statistics.median(self._recent) / statistics.median(self._first)
-        what = f"steps take {slower:.0f} times as long as the first ones: something else keeps the CPU busy"
+    def _change(self, slower: float) -> None:
+        what = f"steps take {slower:.1f} times as long as before: something else keeps the CPU busy"
         if self._may_change:
             torch.set_num_threads(1)
             log.warning(

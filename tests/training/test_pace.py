@@ -24,7 +24,7 @@ def run(pace, *durations):
 def test_steps_that_crawl_are_told_once_and_done_with_one_thread(threads, caplog):
     run(Pace(Machine(Runtime("cpu", "fp32"))), (9.0, 3), (0.1, 20), (1.0, 30))  # the first three warm up
     assert threads == [2, 1]
-    assert caplog.text.count("steps take 10 times as long as the first ones: something else keeps the CPU busy") == 1
+    assert caplog.text.count("steps take 10.0 times as long as before: something else keeps the CPU busy") == 1
     assert "training on with one thread" in caplog.text
 
 
@@ -38,8 +38,8 @@ def test_a_number_that_was_set_stays(threads, caplog, runtime):
 @pytest.mark.parametrize(
     "durations",
     [
-        [(0.1, 23), (0.39, 50)],  # slower, but not many times
-        [(0.01, 23), (0.1, 19), (0.01, 50)],  # a hitch of 1.9 seconds
+        [(0.1, 23), (0.24, 50)],  # slower, but not many times
+        [(0.01, 23), (0.1, 19), (0.01, 500)],  # a hitch of 1.9 seconds
         [(0.1, 23), (0.1, 6), (2.0, 4), (0.1, 50)],  # a few slow steps: pictures, a full disk
         [(1.0, 23), (0.1, 50)],  # faster
     ],
