@@ -16,7 +16,8 @@ WORLD = World.from_environment()
 def main(cfg: DictConfig) -> None:
     plan = config.plan(cfg, HydraConfig.get().overrides.task, WORLD)
     if plan.done is not None:
-        print(plan.done)
+        if WORLD.is_main:
+            print(plan.done)
         return
     notes = threads.choose(LOAD, plan.settings.runtime.get("threads"))
 
