@@ -100,7 +100,7 @@ def _load(checkpoints: Checkpoints, experiment: Experiment, now: Identity, recor
     if found is None or not found.identity:  # version 0.1 wrote none
         return
     before = Identity.from_content(found.identity)
-    if not {before.digest, now.digest} <= {entry.get("identity") for entry in record.history}:
+    if not {before.digest, now.digest} <= {str(entry.get("identity")) for entry in record.history}:
         refuse(experiment.plan, now.differences(before))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lsgan.config.components import check_arguments, did_you_mean, typed
-from lsgan.config.settings import RULES, Rule, Settings, is_part, parts
+from lsgan.config.settings import COMPONENTS, RULES, Rule, Settings, is_part, parts
 from lsgan.config.signatures import shapes_of
 from lsgan.config.trees import walk
 from lsgan.errors import LsganError
@@ -26,6 +26,7 @@ def check(cfg: DictConfig, world: World = ALONE) -> Settings:
         raise LsganError(f"{', '.join(missing)} must be given: add {' '.join(f'{key}=<value>' for key in missing)}")
     _check_unread(cfg)
     settings: Settings = typed(Settings, cfg)
+    _check_sections(settings)
     _check_value("dataset.name", settings.dataset.get("name"), Rule(RULES["dataset"].role, is_name=True))
     for name, rule in RULES.items():  # the study is called after the data set
         _check_value(name, getattr(settings, name), rule)
@@ -45,6 +46,13 @@ def all_keys(cfg: DictConfig) -> list[str]:
     """Every dotted key of a config, sections included."""
     values: Any = OmegaConf.to_container(cfg, resolve=False)
     return [key for key, _ in walk(values)]
+
+
+def _check_sections(settings: Settings) -> None:
+    for name in COMPONENTS:
+        node = getattr(settings, name)
+        if not isinstance(node, dict):
+            raise LsganError(f"{name}={node} must be a choice of {name} or keys with a _target_")
 
 
 def _check_value(name: str, value: Any, rule: Rule) -> None:

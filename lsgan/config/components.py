@@ -193,9 +193,11 @@ def _length(hint: Any) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    """As YAML and JSON can say it."""
+    """As YAML and JSON can say it, the same in every process: a function by its name, not by its address."""
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
 
 

@@ -55,10 +55,11 @@ def said(settings: Settings) -> dict[str, Any]:
 
 
 def identity(settings: Settings, data: dict[str, Any] | None = None) -> Identity:
-    """The run's, its config completed: the components are imported for it."""
+    """The run's, its config completed: the components that make it what it is are imported for it."""
     values = {name: getattr(settings, name) for name, rule in RULES.items() if not rule.home}
     for name, node in parts(settings):
-        values |= flat({name: complete(name, node)})
+        if role(name) is Role.IDENTITY:  # an observer that a run was begun with may be gone
+            values |= flat({name: complete(name, node)})
     return Identity(_of_identity(values), data or {})
 
 

@@ -70,7 +70,7 @@ def plan(cfg: DictConfig, overrides: Iterable[str] = (), world: World = ALONE) -
     """
     overrides = list(overrides)
     if cfg.get("resume") is not None:
-        folder = Path(cfg["resume"])
+        folder = Path(str(cfg["resume"])).expanduser()
         settings = check(saved.going_on(folder, overrides), world)
         settings.resume = folder
         found = Plan(settings, world, {}, overrides, folder)

@@ -144,6 +144,11 @@ def _referring_to(key: str) -> list[str]:
 
 def _check_targets(path: Path, values: Any) -> None:
     for key, value in walk(values):
+        if isinstance(value, str) and "${" in value:  # ${oc.decode:…} makes a whole component of a text
+            raise LsganError(
+                f"{path}: {key}={value} is no value, and what it becomes is not known before: a run's config says "
+                "values only; write the value, or add trust=true if you know the run to be yours"
+            )
         if key.rpartition(".")[2] == "_target_" and not _is_ours(key.partition(".")[0], str(value)):
             raise LsganError(
                 f"{path}: {key}={value} is not lsgan's, and would run when it is built: "

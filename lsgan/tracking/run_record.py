@@ -65,8 +65,11 @@ class RunRecord:
         content = self._parsed(text, "status.json") if text else None
         if content is None:
             return Status()
-        warnings = content.get("warnings") or {}
-        if isinstance(content.get("warning"), dict):  # of version 0.1, which kept one without its flag
+        several = content.get("warnings")
+        warnings = (
+            {flag: entry for flag, entry in several.items() if _is_warning(entry)} if isinstance(several, dict) else {}
+        )
+        if _is_warning(content.get("warning")):  # of version 0.1, which kept one without its flag
             told = content["warning"]
             flag = "discriminator_won" if str(told.get("reason")).startswith("D has won") else "collapsed"
             warnings = {flag: told, **warnings}
@@ -110,12 +113,16 @@ class RunRecord:
     @property
     def data(self) -> dict[str, Any]:
         """What the run's samples are (`Batches.identity`), of the last start that wrote it down; empty if none did."""
-        return next((entry["data"] for entry in reversed(self.history) if entry.get("data")), {})
+        return self._last_told("data")
 
     @property
     def code(self) -> dict[str, Any]:
         """The code of the last start that wrote it down (`provenance.code`); empty if none did."""
-        return next((entry["code"] for entry in reversed(self.history) if entry.get("code")), {})
+        return self._last_told("code")
+
+    def _last_told(self, key: str) -> dict[str, Any]:
+        told = (entry.get(key) for entry in reversed(self.history))
+        return next((value for value in told if value and isinstance(value, dict)), {})
 
     def _numbered(self, folder: str, prefix: str, suffix: str) -> dict[int, Path]:
         found = {}
@@ -158,6 +165,10 @@ class RunRecord:
         except OSError as error:
             self.troubles.append(f"{path} cannot be read ({error.strerror or error})")
             return None
+
+
+def _is_warning(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("step", 0), int)
 
 
 def runs_in(study: Path) -> Iterator[RunRecord]:

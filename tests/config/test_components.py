@@ -123,3 +123,17 @@ def test_to_know_it_torch_is_not_imported():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=True, timeout=60)
+
+
+def activated(shape, z_dim, activation=torch.relu, layer=torch.nn.ReLU, own=any_signature):
+    return shape, z_dim, activation, layer, own
+
+
+def test_a_default_that_is_a_function_is_told_by_its_name(monkeypatch):
+    """Its address is another one in each process: the same run would be refused as another."""
+    monkeypatch.setattr(activated, "__module__", "lsgan.losses")
+    monkeypatch.setattr(losses, "activated", activated, raising=False)
+    told = completed({"_target_": "lsgan.losses.activated"}, "architecture", ("shape", "z_dim"))
+    assert told["layer"] == "torch.nn.modules.activation.ReLU"
+    assert told["own"] == f"{__name__}.any_signature"
+    assert "0x" not in str(told)

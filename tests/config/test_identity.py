@@ -78,3 +78,8 @@ def test_a_completed_node_says_everything(composed):
     assert {"_target_": "torch.optim.Adam", "lr": 2e-4, "betas": [0.5, 0.999], "amsgrad": False}.items() <= node.items()
     assert "params" not in node
     assert "shape" not in complete("architecture", of(composed).architecture)
+
+
+def test_an_observer_that_can_no_longer_be_imported_changes_nothing(composed):
+    gone = of(composed, "+observe.mine._target_=no_such_module.Mine")
+    assert identity(gone) == identity(of(composed))

@@ -122,3 +122,10 @@ def test_a_run_goes_on_with_its_threads(begin, monkeypatch):
     begin("r", "run=r", "runtime.threads=1")
     assert begin.plan("run=r", "runtime=auto").settings.runtime["threads"] == 1
     assert begin.plan("run=r", "runtime.threads=2").settings.runtime["threads"] == 2
+
+
+@pytest.mark.parametrize(("typed", "called"), [("123", "123"), ("true", "True"), ("'~/none'", "/.*/none")])
+def test_resume_takes_whatever_names_a_folder(typed, called):
+    overrides = [f"resume={typed}"]
+    with pytest.raises(LsganError, match=f"^{called} is not a run folder"):
+        config.plan(config.composed(overrides), overrides)

@@ -97,6 +97,18 @@ def test_a_foreign_target_is_found_at_any_depth(folder):
         config.load(folder)
 
 
+def test_a_text_that_becomes_a_component_is_no_way_around_it(folder):
+    """`${oc.decode:…}` and `${oc.create:…}` would make a node out of a text, after the look at `_target_`."""
+    saved = OmegaConf.load(folder / "config.yaml")
+    for resolver in ("oc.decode:'{_target_: os.system, command: \"true\"}'", "oc.create:{_target_: os.system}"):
+        (folder / "config.yaml").write_text(
+            config.to_yaml({**OmegaConf.to_container(saved), "latent": "${" + resolver + "}"})
+        )
+        with pytest.raises(LsganError, match=r"latent=\$\{oc\..* is no value.*; write the value, or add trust=true"):
+            config.load(folder)
+        config.load(folder, trust=True)
+
+
 @pytest.mark.parametrize("run", ["digits/digits", "digits/classes", "gaussian_ring/ring"])
 def test_run_folders_of_version_0_1(run):
     """What they lack has its default; their components are found where they are now."""
@@ -117,6 +129,15 @@ def test_what_is_no_run_folder(tmp_path):
         (tmp_path / "config.yaml").write_text(content)
         with pytest.raises(LsganError, match=sentence):
             config.load(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("dataset", None), ("optimizer", None), ("observe", 3), ("latent", [1])])
+def test_a_section_that_a_hand_has_spoilt(folder, name, value):
+    cfg = OmegaConf.load(folder / "config.yaml")
+    cfg[name] = value
+    OmegaConf.save(cfg, folder / "config.yaml")
+    with pytest.raises(LsganError, match=rf"^{name}=.* must be a choice of {name} or keys with a _target_$"):
+        config.check(config.load(folder))
 
 
 def test_a_run_of_a_version_that_knew_no_precision_goes_on_in_fp32(folder):

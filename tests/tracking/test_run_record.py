@@ -81,6 +81,17 @@ def test_damaged_files_cost_what_is_in_them(folder):
     assert (empty.config, empty.rows, empty.history, empty.status) == ({}, [], [], Status())
 
 
+def test_what_is_json_and_yet_nothing_of_ours(folder):
+    (folder.path / "status.json").write_text('{"status": "failed", "warnings": {"a": "b", "c": {"step": null}}}')
+    assert RunRecord(folder.path).status == Status("failed")
+    (folder.path / "status.json").write_text('{"status": "failed", "warnings": ["a"]}')
+    assert RunRecord(folder.path).status == Status("failed")
+    with open(folder.path / "history.jsonl", "a") as file:
+        file.write('{"event": "start", "code": "x", "data": [1]}\n')
+    record = RunRecord(folder.path)
+    assert (record.code, record.data) == ({"lsgan": "9"}, {"images": 3})
+
+
 def test_a_torn_history_takes_the_next_line(folder):
     with open(folder.path / "history.jsonl", "a") as file:
         file.write('{"event": "sta')
