@@ -44,8 +44,18 @@ def test_what_needs_no_preparation(prepare):
     )
 
 
-def test_every_source_fails_in_one_sentence(prepare, tmp_path):
-    result = prepare("dataset=lsun_church", "dataset.sources=['http://127.0.0.1:9/church.zip']", expect=1)
+HASTY = """
+import runpy, sys
+from lsgan.data.sources import download
+download._FIRST_WAIT = 0.01  # seconds
+sys.argv = ["prepare.py", *sys.argv[1:]]
+runpy.run_module("lsgan.prepare", run_name="__main__")
+"""
+
+
+def test_every_source_fails_in_one_sentence(python, tmp_path):
+    (tmp_path / "hasty.py").write_text(HASTY)
+    result = python("hasty.py", "dataset=lsun_church", "dataset.sources=['http://127.0.0.1:9/church.zip']", expect=1)
     assert result.stderr.startswith(
         "error: LSUN church_outdoor train cannot be downloaded (http://127.0.0.1:9/church.zip: Failed to establish"
     )
