@@ -1,10 +1,7 @@
 """`python -m lsgan.prepare …` as a user types it."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -72,14 +69,12 @@ def test_help(prepare):
     assert "python -m lsgan.prepare dataset=<choice>" in prepare("--help").stdout
 
 
-def test_what_is_installed_elsewhere_brings_its_configs_along(tmp_path):
+def test_what_is_installed_elsewhere_brings_its_configs_along(prepare, tmp_path):
     """A wheel holds the packages that pyproject.toml lists, and conf/ as one of them, beside the others' files."""
     listed = set(re.findall(r'^  "(lsgan[\w.]*)",$', (ROOT / "pyproject.toml").read_text(), re.M))
     there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "lsgan").rglob("*.py")}
     assert listed == there | {"lsgan.conf"}
     shutil.copytree(ROOT / "lsgan", tmp_path / "site" / "lsgan")
     shutil.copytree(ROOT / "conf", tmp_path / "site" / "lsgan" / "conf")
-    where = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    command = [sys.executable, "-m", "lsgan.prepare", "dataset=digits", "dataset.resolution=8"]
-    told = subprocess.run(command, cwd=tmp_path, env=where, check=True, timeout=120, capture_output=True, text=True)
+    told = prepare("dataset=digits", "dataset.resolution=8", PYTHONPATH=str(tmp_path / "site"))
     assert "1,797 images" in told.stdout

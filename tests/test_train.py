@@ -173,7 +173,7 @@ def test_points(train, tmp_path):
 @pytest.mark.parametrize("loss", ["lsgan_b1c1a0", "nsgan", "minimax", "hinge", "wgan"])
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp", "lsgan_gp"])
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
-def test_losses_with_penalties(composed, tmp_path, loss, penalty, precision):
+def test_losses_with_penalties(composed, loss, penalty, precision):
     """In process: every pair makes finite steps on real digits."""
     from lsgan import config
     from lsgan.training.gan import Data, Gan
@@ -187,7 +187,7 @@ def test_losses_with_penalties(composed, tmp_path, loss, penalty, precision):
         "discriminator_steps=2",
     )
     experiment = config.assemble(cfg)
-    batches = experiment.dataset.open(tmp_path, 8, 0, 0)
+    batches = experiment.dataset.open(experiment.settings.data_dir, 8, 0, 0)
     gan = Gan(experiment.state, experiment.recipe, Data(experiment.dataset, batches), experiment.machine)
     for _ in range(3):
         seen = gan.step()
