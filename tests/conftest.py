@@ -14,6 +14,8 @@
 one process. PyTorch has one thread: a test that wants more sets them, and sets them back.
 """
 
+import copy
+import functools
 import io
 import os
 import subprocess
@@ -60,13 +62,15 @@ def without_wandb_account(tmp_path_factory, monkeypatch):
 def composed():
     """Composes the config as `python train.py <overrides>` does."""
 
+    return lambda *overrides: copy.deepcopy(_composed(*overrides))
+
+
+@functools.cache
+def _composed(*overrides: str) -> "DictConfig":
     from hydra import compose, initialize_config_dir
 
-    def compose_config(*overrides: str) -> "DictConfig":
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            return compose("train", list(overrides))
-
-    return compose_config
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("train", list(overrides))
 
 
 class Python:

@@ -43,15 +43,15 @@ def process_settings(monkeypatch):
 
 
 @pytest.fixture
-def make_gan(composed, tmp_path):
+def make_gan(composed):
     """`make_gan("cuda", "penalty=r1")`: a small GAN on digits as train.py builds it, deterministic, in fp32."""
 
     def make(device, *overrides):
         fixed = (f"runtime.device={device}", "runtime.deterministic=true", "runtime.precision=fp32")
         experiment = config.assemble(composed(*SMALL, *fixed, *overrides))
         experiment.machine.apply()
-        settings = experiment.settings
-        batches = experiment.dataset.open(tmp_path, settings.batch_size, settings.seed, settings.device_cache_gb)
+        told = experiment.settings
+        batches = experiment.dataset.open(told.data_dir, told.batch_size, told.seed, told.device_cache_gb)
         data = Data(experiment.dataset, batches, experiment.conditional)
         return Gan(experiment.state, experiment.recipe, data, experiment.machine), experiment.observers
 

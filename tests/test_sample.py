@@ -35,7 +35,7 @@ def test_images_and_a_grid(train, sample, tmp_path):
 
     sample(f"run={run}", "num_images=8", "seed=1", "out=a")
     sample(f"run={run}", "num_images=8", "seed=1", "out=b")
-    sample(f"run={run}", "num_images=8", "seed=1", "ema=false", "out=c", fresh=True)
+    sample(f"run={run}", "num_images=8", "seed=1", "ema=false", "out=c")
     sample(f"run={run}", "num_images=8", "seed=1", f"checkpoint={run}/checkpoints/step-000002.pt", "out=d")
     a, b, c, d = (pixels(tmp_path / name / "grid.png") for name in "abcd")
     assert np.array_equal(a, b)

@@ -40,7 +40,7 @@ def state(run, step):
 
 def test_the_default_leaves_a_complete_run_folder(train, tmp_path):
     """Only made short: data, network, loss, optimizer and tracker are those of `python train.py`."""
-    output = train("steps=6", "log_every=2", "sample_every=3", "checkpoint_every=2", fresh=True).stdout
+    output = train("steps=6", "log_every=2", "sample_every=3", "checkpoint_every=2").stdout
     (run,) = (tmp_path / "runs" / "digits").iterdir()
     assert re.fullmatch(r"lsgan_b1c0a-1-s0-checkpoint_every2-log_every2-sample_every3-\w{6}", run.name)
     assert {path.name for path in run.iterdir()} == {
@@ -122,7 +122,8 @@ def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("form", ["folder", pytest.param("zip", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["folder", "zip"])
 def test_the_missions_command_on_a_local_lsun(train, tmp_path, make_lmdb, drawings, form):
     lmdb_folder = make_lmdb(tmp_path / "my data" / "church_outdoor_train_lmdb", drawings(12))
     if form == "zip":
@@ -139,6 +140,16 @@ def test_the_missions_command_on_a_local_lsun(train, tmp_path, make_lmdb, drawin
     assert "lsun_church: 12 images 112×112×3" in output
     with Image.open(run / "samples" / "000001.jpg") as grid:
         assert grid.size == (8 * 114 + 2, 8 * 114 + 2)
+
+
+def test_a_local_lsun_with_a_small_network(train, tmp_path, make_lmdb, drawings):
+    lmdb_folder = make_lmdb(tmp_path / "my data" / "church_outdoor_train_lmdb", drawings(12))
+    small = ("architecture=dcgan_small", "architecture.width=4", "dataset.resolution=32", "steps=1", "batch_size=4")
+    output = train("loss=lsgan_b1c0a-1", "dataset=lsun_church", *small, *OFF, LSGAN_DATA=str(lmdb_folder.parent)).stdout
+    (run,) = (tmp_path / "runs" / "lsun_church").iterdir()
+    assert "lsun_church: 12 images 32×32×3" in output
+    with Image.open(run / "samples" / "000001.jpg") as grid:
+        assert grid.size == (8 * 34 + 2, 8 * 34 + 2)
 
 
 def test_any_folder_of_images(train, tmp_path):
@@ -162,7 +173,7 @@ def test_points(train, tmp_path):
 @pytest.mark.parametrize("loss", ["lsgan_b1c1a0", "nsgan", "minimax", "hinge", "wgan"])
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp", "lsgan_gp"])
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
-def test_losses_with_penalties(composed, tmp_path, loss, penalty, precision):
+def test_losses_with_penalties(composed, loss, penalty, precision):
     """In process: every pair makes finite steps on real digits."""
     from lsgan import config
     from lsgan.training.gan import Data, Gan
@@ -176,7 +187,7 @@ def test_losses_with_penalties(composed, tmp_path, loss, penalty, precision):
         "discriminator_steps=2",
     )
     experiment = config.assemble(cfg)
-    batches = experiment.dataset.open(tmp_path, 8, 0, 0)
+    batches = experiment.dataset.open(experiment.settings.data_dir, 8, 0, 0)
     gan = Gan(experiment.state, experiment.recipe, Data(experiment.dataset, batches), experiment.machine)
     for _ in range(3):
         seen = gan.step()
@@ -255,7 +266,7 @@ def test_a_hostile_name_is_refused_before_anything_is_written(train, tmp_path):
 @pytest.mark.parametrize(("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM")])
 def test_a_request_to_stop_closes_the_run(start, tmp_path, number, code, reason):
     """The step is finished and saved, long before the next checkpoint is due, and the same command goes on from it."""
-    process = start("train.py", "run=r", "log_every=1", "tracker=none", fresh=number == "SIGTERM")
+    process = start("train.py", "run=r", "log_every=1", "tracker=none")
     run = tmp_path / "runs" / "digits" / "r"
     wait_for_rows(run)
     process.send_signal(getattr(signal, number))
@@ -298,13 +309,15 @@ def wait_for_rows(run):
         time.sleep(0.1)
 
 
-def test_killed_at_any_moment_the_same_command_ends_with_the_same_run(start, train, tmp_path):
-    """Three kills here; benchmarks/chaos.py does a hundred."""
-    long = ("steps=120", "log_every=1", "checkpoint_every=8", "sample_every=50", "architecture.width=4", *OFF)
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_run(start, train, tmp_path, kills):
+    """benchmarks/chaos.py kills a hundred times."""
+    steps = 40 * kills
+    long = (f"steps={steps}", "log_every=1", "checkpoint_every=8", "sample_every=50", "architecture.width=4", *OFF)
     train(*long, "run=whole")
     whole, killed = (tmp_path / "runs" / "digits" / name for name in ("whole", "killed"))
-    for k in range(3):
-        process = start("train.py", *long, "run=killed", fresh=k == 0)
+    for _ in range(kills):
+        process = start("train.py", *long, "run=killed")
         seen = (killed / "metrics.jsonl").stat().st_size if (killed / "metrics.jsonl").exists() else 0
         while process.poll() is None and not (killed / "metrics.jsonl").exists():
             time.sleep(0.01)
@@ -313,9 +326,9 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_run(start, tra
         process.kill()
         assert process.wait() == -signal.SIGKILL
     train(*long, "run=killed")
-    assert_close(state(killed, 120), state(whole, 120), atol=0, rtol=0)
+    assert_close(state(killed, steps), state(whole, steps), atol=0, rtol=0)
     assert without_speed(killed) == without_speed(whole)
-    assert [row["step"] for row in rows(killed)] == list(range(1, 121))
+    assert [row["step"] for row in rows(killed)] == list(range(1, steps + 1))
     assert status(killed)["status"] == "finished"
 
 

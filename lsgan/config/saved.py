@@ -45,9 +45,8 @@ def load(folder: Path, *, trust: bool = False) -> DictConfig:
     if not trust:
         _check_targets(path, values)
     cfg = OmegaConf.create(values)
-    defaults = composed()
     for name in RULES.keys() - cfg.keys():
-        cfg[name] = _raw(defaults, name)
+        cfg[name] = _raw(_defaults(), name)
     if OmegaConf.select(cfg, "runtime.precision") is None:  # versions that knew no other ran in fp32
         OmegaConf.update(cfg, "runtime.precision", "fp32", force_add=True)
     cfg["resume"], cfg["new"] = None, False
@@ -121,6 +120,11 @@ def _apply(cfg: DictConfig, key: str, override: Override) -> None:
 def _raw(cfg: DictConfig, name: str) -> Any:
     """A node with its interpolations, so that they follow the config that it is put into."""
     return OmegaConf.to_container(cfg, resolve=False)[name]  # type: ignore[call-overload,index]
+
+
+@cache
+def _defaults() -> DictConfig:
+    return composed()
 
 
 @cache

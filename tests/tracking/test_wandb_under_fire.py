@@ -115,7 +115,7 @@ def test_a_server_that_goes_away_in_the_middle(server, info, tmp_path, mode, cap
     assert len(pictures(server)) == 3
 
 
-@pytest.mark.parametrize("mode", ["silent", slow(500), slow(401), "refused"])
+@pytest.mark.parametrize("mode", [slow("silent"), slow(500), slow(401), "refused"])
 def test_a_server_that_is_not_there_at_the_start(server, info, tmp_path, mode, caplog, monkeypatch):
     if mode == "refused":
         with socket.socket() as free:

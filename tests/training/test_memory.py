@@ -24,12 +24,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @linux
-def test_freed_memory_is_kept():
+def test_freed_memory_is_kept(python, tmp_path):
     """Twenty tensors of 40 MB, one after the other, of which the kernel has to provide the pages anew by default."""
-    faults = {
-        mode: int(subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, check=True).stdout)
-        for mode in ("default", "keep")
-    }
+    (tmp_path / "faults.py").write_text(FAULTS)
+    faults = {mode: int(python("faults.py", mode).stdout) for mode in ("default", "keep")}
     assert faults["keep"] < faults["default"] / 10
 
 
