@@ -5,10 +5,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lsgan import command, config, threads
-from lsgan.world import World
 
 LOAD = threads.Load()  # watches the machine while the config is composed
-WORLD = World.from_environment()
+WORLD = command.world_or_exit()
 
 
 @hydra.main(version_base="1.3", config_path=str(config.CONF_DIR), config_name="train")

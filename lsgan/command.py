@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lsgan.config import CONF_DIR, all_keys, composed
 from lsgan.config.components import did_you_mean
 from lsgan.config.places import is_group
+from lsgan.config.saved import REMOVED
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.world import ALONE, World
 
@@ -48,11 +49,11 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
         def wrapped(cfg: DictConfig) -> None:
             try:
                 function(cfg)
-            except LsganError as error:
-                _show(str(error), world)
-                if HydraConfig.get().mode == RunMode.RUN:
-                    raise SystemExit(error.exit_code) from error  # past Hydra, which would add lines of its own
-                error.shown = True  # type: ignore[attr-defined]
+            except (LsganError, HydraException, OmegaConfBaseException) as error:
+                _show(explain(error), world)
+                if HydraConfig.get().mode == RunMode.RUN:  # past Hydra, which would add lines of its own
+                    raise SystemExit(getattr(error, "exit_code", EXIT_FAILED)) from error
+                error.shown = True  # type: ignore[union-attr]
                 raise
             except Exception as error:
                 if HydraConfig.get().mode == RunMode.MULTIRUN:  # Hydra shows the first failure of a sweep only
@@ -62,6 +63,15 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
         return wrapped
 
     return decorate
+
+
+def world_or_exit() -> World:
+    """The ranks, as the environment tells them; the process ends with a sentence where that makes no sense."""
+    try:
+        return World.from_environment()
+    except LsganError as error:
+        _show(str(error), ALONE)
+        sys.exit(EXIT_FAILED)
 
 
 def for_saved_config(arguments: Sequence[str]) -> list[str]:
@@ -76,6 +86,8 @@ def for_saved_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _forced(argument: str) -> str:
+    if re.fullmatch(r"~[\w.]+", argument) and not is_group(argument[1:]):
+        return f"++{argument[1:]}='{REMOVED}'"
     key = argument.partition("=")[0]
     is_value = re.fullmatch(r"[\w.]+", key) and "=" in argument and key.partition(".")[0] != "hydra"
     return f"++{argument}" if is_value and not is_group(key) and key != "resume" else argument

@@ -17,6 +17,9 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
+    flags = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    if flags:
+        raise LsganError(f"{flags[0]}: prepare knows no flag but --help; write key=value, for one data set")
     settings = config.check(config.composed(sys.argv[1:]))
 
     from lsgan.data.sets.images import ImageDataset

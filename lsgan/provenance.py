@@ -61,7 +61,7 @@ def _foreign(targets: Iterable[str]) -> dict[str, Path]:
             continue
         try:
             spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
+        except Exception:  # it imports the packages above, which may be anybody's
             continue
         if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
             found[module] = Path(spec.origin)

@@ -58,7 +58,10 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: SampleSettings = typed(SampleSettings, OmegaConf.from_cli())
+    wanted: SampleSettings = typed(
+        SampleSettings, OmegaConf.from_cli([word if "=" in word else f"{word}=???" for word in sys.argv[1:]])
+    )
+    wanted.run = wanted.run.expanduser()
     if wanted.num_images < 1:
         raise LsganError(f"num_images={wanted.num_images} must be at least 1")
     settings = config.check(config.load(wanted.run, trust=wanted.trust))
@@ -82,7 +85,10 @@ def main() -> None:
     weights = "" if wanted.ema else "-without-ema"
     only = "" if wanted.label is None else f"-label{wanted.label}"
     out = wanted.out or wanted.run / "generated" / f"{checkpoint.stem}{weights}-seed{wanted.seed}{only}"
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LsganError(f"out={out} cannot be written ({error.strerror}): name another folder") from error
     if num_classes is None:
         shown = generate(z[: dataset.samples_shown], None)
         dataset.save((generate(part, None) for part in z.split(_BATCH)), out)

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from lsgan.errors import LsganError
+
 
 @dataclass(frozen=True)
 class World:
@@ -22,12 +24,18 @@ class World:
 
     @classmethod
     def from_environment(cls) -> "World":
-        """As torchrun tells it; one process where nobody tells."""
+        """As torchrun tells it; one process where nobody tells. Raises LsganError for what is no number."""
         if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
             return cls()
-        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        told = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK") if name in os.environ}
+        for name, value in told.items():
+            if not value.isdecimal():
+                raise LsganError(
+                    f"{name}={value} in the environment must be a number, as torchrun sets it: unset {name}"
+                )
+        rank, size = int(told["RANK"]), int(told["WORLD_SIZE"])
         restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
-        return cls(rank, size, int(os.environ.get("LOCAL_RANK", rank)), restarts)
+        return cls(rank, size, int(told.get("LOCAL_RANK", rank)), restarts)
 
     @property
     def is_main(self) -> bool:

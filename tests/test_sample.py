@@ -96,6 +96,7 @@ def test_class_folders_are_sampled_where_the_images_are_not(train, sample, tmp_p
 def test_mistakes(sample, tmp_path):
     for arguments, message in {
         (): "run must be given: add run=<value>",
+        ("run",): "run must be given: add run=<value>",
         ("run=nowhere",): "nowhere is not a run folder",
         ("run=nowhere", "num_image=3"): "num_image is read by nothing (did you mean num_images?): take it out",
         ("run=nowhere", "num_images=0"): "num_images=0 must be at least 1",

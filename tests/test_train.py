@@ -453,3 +453,10 @@ def test_a_bf16_run_resumes_exactly(train, tmp_path):
     whole, cut = (tmp_path / "runs" / "digits" / name for name in ("whole", "cut"))
     assert_close(state(cut, 6), state(whole, 6), rtol=0, atol=0)
     assert without_speed(cut)[-1] == without_speed(whole)[-1]
+
+
+def test_a_number_of_ranks_that_is_none(train, tmp_path):
+    for name in ("RANK", "WORLD_SIZE"):
+        error = train(**{"RANK": "0", "WORLD_SIZE": "1", name: "x"}, expect=1).stderr
+        assert error == f"error: {name}=x in the environment must be a number, as torchrun sets it: unset {name}\n"
+    assert list(tmp_path.iterdir()) == []

@@ -44,7 +44,7 @@ class Identity:
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> "Identity":
-        return cls(dict(content["config"]), dict(content["data"]))
+        return cls(dict(content.get("config", {})), dict(content.get("data", {})))
 
 
 def said(settings: Settings) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def plan(cfg: DictConfig, overrides: Iterable[str] = (), world: World = ALONE) -
     overrides = list(overrides)
     if cfg.get("resume") is not None:
         folder = Path(str(cfg["resume"])).expanduser()
-        settings = check(saved.going_on(folder, overrides), world)
+        settings = check(saved.going_on(folder, overrides, cfg), world)
         settings.resume = folder
         found = Plan(settings, world, {}, overrides, folder)
     else:

@@ -20,6 +20,8 @@ from lsgan.config.signatures import source_of
 from lsgan.config.trees import walk
 from lsgan.errors import LsganError
 
+REMOVED = "~"  # the value that stands for `~key` where Hydra must not see it
+
 
 def load(folder: Path, *, trust: bool = False) -> DictConfig:
     """The config of the run in a run folder; settings that the version which wrote it did not have get their defaults.
@@ -47,14 +49,21 @@ def load(folder: Path, *, trust: bool = False) -> DictConfig:
     cfg = OmegaConf.create(values)
     for name in RULES.keys() - cfg.keys():
         cfg[name] = _raw(_defaults(), name)
-    if OmegaConf.select(cfg, "runtime.precision") is None:  # versions that knew no other ran in fp32
+    if (
+        isinstance(cfg["runtime"], DictConfig) and "precision" not in cfg["runtime"]
+    ):  # versions that knew no other ran in fp32
         OmegaConf.update(cfg, "runtime.precision", "fp32", force_add=True)
     cfg["resume"], cfg["new"] = None, False
     return cfg
 
 
-def going_on(folder: Path, overrides: Iterable[str]) -> DictConfig:
+def going_on(folder: Path, overrides: Iterable[str], now: DictConfig | None = None) -> DictConfig:
     """The config of the run in `folder`, with what the command line changes in it.
+
+    Args:
+        folder: of the run.
+        overrides: the command line, as `for_saved_config` writes it.
+        now: what Hydra composed by it, where choices come from the user's own folders too.
 
     Raises:
         LsganError: as `load`; a key is unknown, or its change makes another run and is not meant (`resume_override`).
@@ -65,7 +74,7 @@ def going_on(folder: Path, overrides: Iterable[str]) -> DictConfig:
     for key, override in sorted(typed.items()):
         if key not in ("resume", "resume_override", "trust"):
             _check_may_change(key, override=_says(typed, "resume_override"))
-            _apply(cfg, key, override)
+            _apply(cfg, key, override, now)
     if "runtime.precision" not in typed and OmegaConf.select(cfg, "runtime.precision") == "auto":
         cfg["runtime"]["precision"] = precision  # it stays, whatever `auto` would pick here
     if "images" not in typed:
@@ -82,28 +91,29 @@ def to_yaml(values: dict[str, Any]) -> str:
 
 
 def _says(typed: dict[str, Override], flag: str) -> bool:
-    return flag in typed and typed[flag].value() is True
+    return flag in typed and str(typed[flag].value()).lower() in ("true", "1", "yes", "on")
 
 
 def _check_may_change(key: str, *, override: bool) -> None:
     root = key.partition(".")[0]
-    if root not in RULES:
+    if root not in RULES and not is_group(key):
         raise LsganError(f"{key}: no such setting{did_you_mean(root, RULES)}; python train.py --help lists all")
-    if role(key) is Role.COMMAND or (role(key) is Role.IDENTITY and not override):
+    what = role(key) if root in RULES else Role.COMMAND  # `experiment` chooses everything
+    if what is Role.COMMAND or (what is Role.IDENTITY and not override):
         fine = [name for name, rule in RULES.items() if rule.role in (Role.FREE, Role.PLACE)]
         fine += [f"{name}.{key}" for name, rule in RULES.items() for key in rule.free]
         raise LsganError(
             f"resume goes on with the run's own config, so {key} cannot be changed; only {', '.join(fine)} can"
-            + ("" if role(key) is Role.COMMAND else ", and anything else by resume_override=true")
+            + ("" if what is Role.COMMAND else ", and anything else by resume_override=true")
         )
 
 
-def _apply(cfg: DictConfig, key: str, override: Override) -> None:
+def _apply(cfg: DictConfig, key: str, override: Override, now: DictConfig | None) -> None:
     """One change: a choice of a group as composed, a value as typed, to all that referred to it too."""
     if is_group(key):
-        cfg[key] = _raw(composed([override.input_line or ""]), key)
+        cfg[key] = _raw(now or composed([override.input_line or ""]), key)
         return
-    if override.is_delete():
+    if override.is_delete() or override.value() == REMOVED:
         parent, _, last = key.rpartition(".")
         with open_dict(cfg):
             OmegaConf.select(cfg, parent or "", default=cfg).pop(last, None)
@@ -148,7 +158,7 @@ def _referring_to(key: str) -> list[str]:
 
 def _check_targets(path: Path, values: Any) -> None:
     for key, value in walk(values):
-        if isinstance(value, str) and "${" in value:  # ${oc.decode:…} makes a whole component of a text
+        if not isinstance(value, dict) and "${" in str(value):  # ${oc.decode:…} makes a whole component of a text
             raise LsganError(
                 f"{path}: {key}={value} is no value, and what it becomes is not known before: a run's config says "
                 "values only; write the value, or add trust=true if you know the run to be yours"

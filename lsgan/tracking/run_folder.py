@@ -64,12 +64,12 @@ class RunFolder:
         folder = cls(path)
         with _writable(path):
             path.mkdir(parents=True, exist_ok=True)
+            if not folder.config_path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+                raise LsganError(f"{path} exists already and is not a run folder: choose another run=<name>")
             try:
                 folder._lock.acquire(timeout=0)
             except Timeout:
                 raise LsganError(f"another process is training in {path}: stop that one, or name another run") from None
-            if not folder.config_path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
-                raise LsganError(f"{path} exists already and is not a run folder: choose another run=<name>")
         return folder
 
     @property

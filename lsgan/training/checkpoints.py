@@ -198,7 +198,9 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         content = _from_version_1(content)
     elif version != FORMAT_VERSION:
         raise LsganError(f"{path} has checkpoint format {version}; this version of lsgan reads {FORMAT_VERSION}")
-    return content
+    if not (isinstance(content.get("parts"), dict) and isinstance(content.get("step"), int)):
+        raise DamagedCheckpointError(f"{path} is not a readable checkpoint (it has no parts)")
+    return {"identity": {}, "best": None, **content}
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:

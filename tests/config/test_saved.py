@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lsgan import config
+from lsgan.command import for_saved_config
 from lsgan.config.saved import going_on
 from lsgan.errors import LsganError
 
@@ -170,3 +171,37 @@ def test_a_run_of_an_older_version_gets_the_settings_that_it_lacks(tmp_path):
     settings = changed(tmp_path, "on_collapse=stop")
     assert (settings.seed, settings.on_collapse, settings.best_metric) == (7, "stop", None)
     assert settings.observe["collapse"]["on_collapse"] == "stop"
+
+
+@pytest.mark.parametrize("word", ["true", "1", "yes"])
+def test_a_yes_is_a_yes(folder, word):
+    assert changed(folder, "seed=5", f"resume_override={word}").seed == 5
+
+
+def test_an_observer_of_the_runs_own_can_be_taken_out(folder):
+    """Hydra composes a config that has none of it, and would complain."""
+    cfg = OmegaConf.load(folder / "config.yaml")
+    cfg.observe = {"mine": {"_target_": "lsgan.observe.numbers.Numbers", "every": 3}}
+    OmegaConf.save(cfg, folder / "config.yaml")
+    typed = for_saved_config([f"resume={folder}", "~observe.mine"])
+    assert config.composed(typed).observe.mine == "~"
+    assert config.check(going_on(folder, typed)).observe == {}
+
+
+def test_choices_from_the_users_own_folders(folder):
+    now = config.composed()
+    now.runtime.rank_timeout_seconds = 7  # as a YAML of --config-dir would
+    assert config.check(going_on(folder, [f"resume={folder}", "runtime=own"], now)).runtime["rank_timeout_seconds"] == 7
+
+
+def test_an_experiment_is_no_change_of_a_run(folder):
+    with pytest.raises(LsganError, match=r"^resume goes on with the run's own config, so experiment cannot be changed"):
+        changed(folder, "experiment=stability_bn_g", "resume_override=true")
+
+
+def test_a_secret_of_the_environment_is_not_put_into_a_strangers_list(folder):
+    cfg = OmegaConf.load(folder / "config.yaml")
+    cfg.dataset.sources = ["https://example.org/${oc.env:HOME}"]
+    OmegaConf.save(cfg, folder / "config.yaml")
+    with pytest.raises(LsganError, match=r"dataset.sources=.* is no value, and what it becomes is not known before"):
+        config.load(folder)
