@@ -312,7 +312,7 @@ def wait_for_rows(run):
 @pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_run(start, train, tmp_path, kills):
     """benchmarks/chaos.py kills a hundred times."""
-    steps = 40 * kills
+    steps = 60 * kills
     long = (f"steps={steps}", "log_every=1", "checkpoint_every=8", "sample_every=50", "architecture.width=4", *OFF)
     train(*long, "run=whole")
     whole, killed = (tmp_path / "runs" / "digits" / name for name in ("whole", "killed"))

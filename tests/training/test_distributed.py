@@ -281,7 +281,6 @@ def test_a_killed_rank_ends_the_others(start_ranks, tmp_path):
     assert "error: rank 0 of 2 has lost another rank" in errors
 
 
-@pytest.mark.slow
 def test_a_killed_rank_ends_the_job_within_a_minute(torchrun, tmp_path):
     process, folder = torchrun(2, *SMALL, "run=r", "steps=1000000"), tmp_path / "runs" / "digits" / "r"
     wait_for_steps(process, folder, 3)
