@@ -36,11 +36,6 @@ class Plan:
     folder: Path | None = None
 
     @property
-    def study_dir(self) -> Path:
-        """Where the runs of the study are."""
-        return self.settings.runs_dir / self.settings.study
-
-    @property
     def targets(self) -> list[str]:
         """The dotted names of all components."""
         return [node["_target_"] for _, node in parts(self.settings)]

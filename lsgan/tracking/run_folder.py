@@ -116,10 +116,10 @@ class RunFolder:
         self._write_status("running")
 
     def finish(self, step: int) -> None:
-        """Says `finished` of a run that has all its steps, and was killed before it could say so itself."""
+        """Says `finished` of a run that has all its steps, if it was killed before it could say how it ended."""
         status = self.record.status
         self._step, self._warnings = step, dict(status.warnings)
-        if status.name != "finished":
+        if status.name in ("running", "unknown"):
             self._write_outcome(Outcome("finished"))
         self._lock.release()
 

@@ -4,16 +4,12 @@ The run may be going on, or damaged: what cannot be read is left out and named i
 """
 
 import json
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-log = logging.getLogger(__name__)
 
 Row = dict[str, Any]  # one JSON object of a .jsonl file
 
@@ -169,10 +165,3 @@ class RunRecord:
 
 def _is_warning(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("step", 0), int)
-
-
-def runs_in(study: Path) -> Iterator[RunRecord]:
-    """The runs of a study, <runs_dir>/<study>, by name."""
-    for path in sorted(study.iterdir()) if study.is_dir() else ():
-        if (path / "config.yaml").is_file():
-            yield RunRecord(path)

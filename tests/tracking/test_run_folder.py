@@ -152,3 +152,13 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_later(folder):
     RunFolder.open(folder.path).finish(6)
     lines = (folder.path / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["start", "end"]
+
+
+def test_a_run_that_has_said_how_it_ended_keeps_that(tmp_path):
+    """A collapse at the very last step, for example."""
+    folder = RunFolder.open(tmp_path / "run")
+    folder.start(0, "", {})
+    folder.log(Record(6, {"x": 1.0}))
+    folder.close(Outcome("collapsed", "one sample"))
+    RunFolder.open(folder.path).finish(6)
+    assert status(folder) == {"status": "collapsed", "step": 6, "reason": "one sample"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lsgan.tracking.run_folder import RunFolder
-from lsgan.tracking.run_record import RunRecord, Status, runs_in
+from lsgan.tracking.run_record import RunRecord, Status
 from lsgan.tracking.tracker import Outcome, Record
 
 OLD = Path(__file__).resolve().parents[1] / "fixtures" / "runs-0.1"
@@ -111,12 +111,6 @@ def test_run_folders_of_version_0_1(tmp_path):
     told = {"step": 7, "reason": "D has won: over the last"}
     (tmp_path / "status.json").write_text(json.dumps({"status": "finished", "step": 9, "warning": told}))
     assert RunRecord(tmp_path).status.warnings == {"discriminator_won": told}
-
-
-def test_a_study_is_its_runs(folder, tmp_path):
-    (tmp_path / "study" / "other").mkdir()
-    assert [record.path.name for record in runs_in(tmp_path / "study")] == ["run"]
-    assert list(runs_in(tmp_path / "nowhere")) == []
 
 
 def test_reading_needs_no_torch():
