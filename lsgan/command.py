@@ -38,7 +38,7 @@ def run(main: Callable[[], None], world: World = ALONE) -> None:
     except (LsganError, HydraException, OmegaConfBaseException) as error:
         if not getattr(error, "shown", False):
             _show(explain(error), world)
-        sys.exit(EXIT_FAILED)
+        sys.exit(getattr(error, "exit_code", EXIT_FAILED))
 
 
 def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callable[[DictConfig], None]]:

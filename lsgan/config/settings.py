@@ -92,6 +92,12 @@ class Settings:
     resume_override: bool = _setting(Role.COMMAND)
     new: bool = _setting(Role.COMMAND)
     trust: bool = _setting(Role.COMMAND)
+    workers: int | None = _setting(Role.COMMAND, at_least=1)
+    devices: list[int] | None = _setting(Role.COMMAND)
+    jobs_per_device: int = _setting(Role.COMMAND, at_least=1)
+    on_failure: str = _setting(Role.COMMAND, choices=("continue", "stop"))
+    retry_failed: bool = _setting(Role.COMMAND)
+    dry_run: bool = _setting(Role.COMMAND)
 
 
 RULES: dict[str, Rule] = {field.name: field.metadata["rule"] for field in dataclasses.fields(Settings)}

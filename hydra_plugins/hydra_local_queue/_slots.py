@@ -1,0 +1,59 @@
+"""Where jobs run: each slot is a GPU, or a part of one, or of the CPU's cores."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.errors import HydraException
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_THREADS = "OMP_NUM_THREADS"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one job at a time; `environment` keeps it there."""
+
+    number: int
+    environment: Mapping[str, str]
+    device: str | None = None
+
+
+def slots(workers: int | None, devices: Sequence[int] | None, jobs_per_device: int) -> list[Slot]:
+    """As many as jobs may run at a time, GPUs dealt out evenly and the CPU's threads divided.
+
+    Threads are not divided where OMP_NUM_THREADS is set already.
+
+    Raises:
+        HydraException: a device is not there, or more workers are wanted than the devices have room for.
+    """
+    visible = _visible()
+    chosen = list(range(len(visible))) if devices is None else list(devices)
+    for device in chosen:
+        if not (isinstance(device, int) and 0 <= device < len(visible)):
+            there = f"numbers from 0 to {len(visible) - 1}" if visible else "no GPU is visible here"
+            raise HydraException(f"devices={list(chosen)}: there is no device {device} ({there})")
+    room = [visible[device] for _ in range(jobs_per_device) for device in chosen]  # one each before a second one
+    if workers is not None and room and workers > len(room):
+        raise HydraException(
+            f"workers={workers} are more than {len(chosen)} devices with {jobs_per_device} jobs each: "
+            f"set jobs_per_device={-(-workers // len(chosen))}"
+        )
+    num = workers or len(room) or 1
+    threads = {} if _THREADS in os.environ or num == 1 else {_THREADS: str(max(1, _cores() // num))}
+    return [
+        Slot(i, {**threads, **({_VISIBLE: room[i]} if room else {})}, room[i] if room else None) for i in range(num)
+    ]
+
+
+def _visible() -> list[str]:
+    """The names by which this process may hand on GPUs; no library for GPUs is loaded to tell."""
+    told = os.environ.get(_VISIBLE)
+    if told is not None:
+        return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1")]
+    return [str(i) for i, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

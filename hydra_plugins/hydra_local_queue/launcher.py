@@ -1,0 +1,95 @@
+"""The launcher that Hydra finds. What it needs is imported when jobs are launched: Hydra imports this at every start."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from hydra_plugins.hydra_local_queue._job import Jobs
+
+
+class LocalQueue(Launcher):
+    """Runs each job in a fresh process of its own, as many at a time as there are workers.
+
+    A job is `python <script> <overrides>`: the same command that somebody would type for it alone.
+
+    Args:
+        folder: for the jobs' output, a file each.
+        workers: jobs at a time; None: one a device, `jobs_per_device` of them; one if there is no device.
+        devices: numbers of the GPUs that jobs get, as this process counts them; None: all that it sees.
+        jobs_per_device: how many share a GPU.
+        on_failure: of a job: `continue` with the others, or `stop` them (they are asked to save, as by Ctrl-C).
+        retry_failed: start also jobs that have failed before, where `jobs` remembers that.
+        dry_run: only tell what would be done.
+        jobs: dotted name of a subclass of `Jobs`, which knows more of the jobs than their exit codes.
+
+    Raises:
+        HydraException: a number below 1, a device that is not there, or another on_failure.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        workers: int | None = None,
+        devices: Sequence[int] | None = None,
+        jobs_per_device: int = 1,
+        on_failure: str = "continue",
+        retry_failed: bool = False,
+        dry_run: bool = False,
+        jobs: str | None = None,
+    ) -> None:
+        for name, number in (("workers", workers), ("jobs_per_device", jobs_per_device)):
+            if number is not None and not (isinstance(number, int) and number >= 1):
+                raise HydraException(f"{name}={number} must be a whole number of at least 1")
+        if on_failure not in ("continue", "stop"):
+            raise HydraException(f"on_failure={on_failure} must be continue or stop")
+        self._folder, self._jobs_name = Path(folder).expanduser(), jobs
+        self._workers, self._devices, self._jobs_per_device = workers, devices, jobs_per_device
+        self._on_failure, self._retry_failed, self._dry_run = on_failure, retry_failed, dry_run
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context, self._config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """One `JobReturn` a job; that of a job that did not finish raises `JobFailed` when it is asked for its value.
+
+        Raises:
+            SweepStopped: it was asked to stop, by Ctrl-C or a signal, and has stopped.
+        """
+        from hydra_plugins.hydra_local_queue._job import Job, differing, exit_code, returned
+        from hydra_plugins.hydra_local_queue._queue import Queue
+        from hydra_plugins.hydra_local_queue._slots import slots
+
+        every_slot = slots(self._workers, self._devices, self._jobs_per_device)
+        labels = differing(job_overrides)
+        jobs = [
+            Job(initial_job_idx + i, list(overrides), label, self._composed(overrides, initial_job_idx + i))
+            for i, (overrides, label) in enumerate(zip(job_overrides, labels, strict=True))
+        ]
+        knowing = self._knowing()
+        queue = Queue(jobs, knowing, every_slot, self._folder, self._config.hydra.overrides.hydra)
+        queue.plan(retry_failed=self._retry_failed)
+        if self._dry_run:
+            queue.tell_estimate()
+            return []
+        queue.run(stop_on_failure=self._on_failure == "stop")
+        code = exit_code([job.outcome for job in jobs if job.outcome is not None])
+        return [returned(job, knowing.value(job), code) for job in jobs]
+
+    def _composed(self, overrides: Sequence[str], number: int) -> DictConfig:
+        return self._context.config_loader.load_sweep_config(self._config, list(overrides))
+
+    def _knowing(self) -> "Jobs":
+        from hydra_plugins.hydra_local_queue._job import Jobs
+
+        if self._jobs_name is None:
+            return Jobs()
+        module, _, name = self._jobs_name.rpartition(".")
+        return getattr(import_module(module), name)()

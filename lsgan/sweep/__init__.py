@@ -1,0 +1,1 @@
+"""Many runs at a time: what the queue may know of them."""

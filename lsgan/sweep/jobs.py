@@ -1,0 +1,134 @@
+"""What run folders tell of the jobs of a sweep: done, unfinished or failed before; how they stand; what they gave."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from lsgan.config import Plan, plan
+from lsgan.config.names import last_begun
+from lsgan.errors import CollapsedError, LsganError
+from lsgan.sweep.progress import Progress
+from lsgan.tracking.run_record import RunRecord
+
+_PLAN, _PROGRESS, _BESIDE = "plan", "progress", "beside"  # what is kept of a job
+
+
+class TrainJobs(Jobs):
+    """Jobs that are `python train.py <overrides>`."""
+
+    columns = ("step", "images/s", "D", "G", "best", "left")
+
+    def before(self, job: Job) -> Outcome | None:
+        """Finished, failed or collapsed in an earlier command, or a mistake that would stop it at once."""
+        try:
+            planned = plan(_task(job.config), job.overrides)
+        except LsganError as error:
+            return Outcome("refused", str(error))
+        job.memory[_PLAN] = planned
+        job.memory[_BESIDE] = _named(planned)  # with new=true that is another one
+        if planned.folder is None:
+            return None
+        status = RunRecord(planned.folder).status
+        if planned.done is not None:
+            return Outcome(FINISHED, f"{planned.folder} has its {status.step} steps")
+        if status.name in ("failed", "collapsed"):
+            code = CollapsedError.exit_code if status.name == "collapsed" else LsganError.exit_code
+            return Outcome(status.name, f"in an earlier sweep ({status.reason}); retry_failed=true tries it again", code)
+        return None
+
+    def note(self, job: Job) -> str:
+        planned: Plan = job.memory[_PLAN]
+        if planned.folder is None:
+            return ""
+        step = max(RunRecord(planned.folder).checkpoints, default=0)
+        return f"goes on from step {step} of {planned.settings.steps}"
+
+    def preparations(self, jobs: Sequence[Job]) -> list[list[str]]:
+        """`python -m lsgan.prepare`, once for each data set of images."""
+        found: dict[str, list[str]] = {}
+        for job in jobs:
+            planned: Plan = job.memory[_PLAN]
+            dataset = {"data_dir": str(planned.settings.data_dir), **planned.settings.dataset}
+            if "resolution" in dataset:  # points are drawn as they are used
+                found.setdefault(repr(sorted(dataset.items(), key=str)), job.overrides)
+        return [["-m", "lsgan.prepare", *overrides] for overrides in found.values()]
+
+    def progress(self, job: Job) -> Mapping[str, str]:
+        """The last row, by column."""
+        seen = self._seen(job)
+        if seen is None or seen.last is None:
+            return {}
+        settings, row = job.memory[_PLAN].settings, seen.last
+        speed, step = row.get("images_per_second"), row["step"]
+        left = (settings.steps - step) * settings.batch_size / speed if speed else None
+        return {
+            "step": f"{step}/{settings.steps}",
+            "images/s": f"{speed:,.0f}" if speed else "",
+            "D": _short(row.get("loss/discriminator")),
+            "G": _short(row.get("loss/generator")),
+            "best": _short(seen.best),
+            "left": "" if left is None else str(timedelta(seconds=math.ceil(left))),
+        }
+
+    def outcome(self, job: Job, exit_code: int, last_line: str) -> Outcome:
+        """As the run folder says, if it says how the run ended."""
+        found = super().outcome(job, exit_code, last_line)
+        folder = self._folder(job)
+        if found.is_good or folder is None:
+            return found
+        status = RunRecord(folder).status
+        ended = status.name in ("failed", "collapsed", "interrupted")
+        return Outcome(status.name, status.reason or found.reason, exit_code) if ended else found
+
+    def value(self, job: Job) -> float | None:
+        """`best_metric` where it was best; the last loss of G without one."""
+        seen = self._seen(job)
+        return None if seen is None else seen.best
+
+    def _seen(self, job: Job) -> Progress | None:
+        folder = self._folder(job)
+        if folder is None:
+            return None
+        if _PROGRESS not in job.memory:
+            settings = job.memory[_PLAN].settings
+            job.memory[_PROGRESS] = Progress(folder, settings.best_metric, settings.best_mode)
+        seen: Progress = job.memory[_PROGRESS]
+        seen.read()
+        return seen
+
+    def _folder(self, job: Job) -> Path | None:
+        """Of its run; None as long as there is none."""
+        planned: Plan | None = job.memory.get(_PLAN)
+        if planned is None:
+            return None
+        if planned.folder is not None:
+            return planned.folder
+        folder = _named(planned)
+        return None if folder == job.memory[_BESIDE] else folder
+
+
+def _named(planned: Plan) -> Path | None:
+    """The run folder of that name, if it is there; of several the last."""
+    settings = planned.settings
+    study = settings.runs_dir / settings.study
+    if settings.run is None:
+        return last_begun(study, settings.seed, planned.typed)
+    folder = study / settings.run
+    return folder if (folder / "config.yaml").exists() else None
+
+
+def _task(config: DictConfig) -> DictConfig:
+    """The config of a job without Hydra's own."""
+    cfg = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    assert isinstance(cfg, DictConfig)
+    with open_dict(cfg):
+        cfg.pop("hydra")
+    return cfg
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
