@@ -1,10 +1,12 @@
 """The launcher that Hydra finds. What it needs is imported when jobs are launched: Hydra imports this at every start."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
@@ -13,6 +15,26 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from hydra_plugins.hydra_local_queue._job import Jobs
+
+
+@dataclass
+class LocalQueueConf:
+    """What `hydra/launcher=local_queue` chooses; an application with more to say has a YAML of its own."""
+
+    _target_: str = "hydra_plugins.hydra_local_queue.launcher.LocalQueue"
+    folder: str = "${hydra.sweep.dir}/.queue"
+    workers: int | None = None
+    devices: list[int] | None = None
+    jobs_per_device: int = 1
+    on_failure: str = "continue"
+    retry_failed: bool = False
+    dry_run: bool = False
+    jobs: str | None = None
+
+
+ConfigStore.instance().store(
+    group="hydra/launcher", name="local_queue", node=LocalQueueConf, provider="hydra_local_queue"
+)
 
 
 class LocalQueue(Launcher):
