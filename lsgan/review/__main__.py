@@ -1,0 +1,108 @@
+"""Which setting of a study won, by how much, how sure.
+
+    python -m lsgan.review study=<folder> [key=value …]
+
+    study    the folder of a study, <runs_dir>/<study>; its runs may still be trained
+    metric   a column of metrics.jsonl to compare; the runs' own best_metric if not given
+    mode     what is best, min or max; the runs' own best_mode if not given
+    at       last: a run's value is that of its last row; best: the best of all its rows  (last)
+    csv      write every logged number into this file, a row each
+
+Settings are compared seed by seed: both have seen the same data and noise. What failed or collapsed is counted apart,
+never dropped.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import MISSING, OmegaConf
+
+from lsgan import command
+from lsgan.config.components import typed
+from lsgan.errors import LsganError
+from lsgan.review.answer import FINISHED, Answer, answer
+from lsgan.review.statistics import Interval
+from lsgan.review.study import Study, read_study
+
+
+@dataclass
+class ReviewSettings:
+    """What the command line may say."""
+
+    study: Path = MISSING
+    metric: str | None = None
+    mode: str | None = None
+    at: str = "last"
+    csv: Path | None = None
+
+
+def main() -> None:
+    """Reads the command line and prints the answer."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
+    wanted: ReviewSettings = typed(
+        ReviewSettings, OmegaConf.from_cli([word if "=" in word else f"{word}=???" for word in sys.argv[1:]])
+    )
+    for name, choices in (("mode", ("min", "max")), ("at", ("last", "best"))):
+        value = getattr(wanted, name)
+        if value is not None and value not in choices:
+            raise LsganError(f"{name}={value} must be {' or '.join(choices)}")
+    study = read_study(wanted.study.expanduser())
+    if wanted.csv is not None:
+        _write(study, wanted.csv.expanduser())
+    metric, mode = wanted.metric or _own(study, "best_metric"), wanted.mode or _own(study, "best_mode") or "min"
+    if metric is None:
+        raise LsganError(
+            "metric=<a column of metrics.jsonl> must be given: the runs name no best_metric of their own, or several "
+            "(the losses of different losses mean different things, and do not compare)"
+        )
+    show(answer(study, metric, mode, wanted.at))
+
+
+def show(found: Answer) -> None:
+    """Prints the tables and the sentences."""
+    from rich import get_console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = get_console()
+    table = Table("setting", f"{found.at} {found.metric}", "95% interval", "finished", "not finished", "of them", box=None)
+    for setting in found.settings:
+        ended = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
+        share = "" if setting.share is None else f"{setting.share.low:.0%} to {setting.share.high:.0%}"
+        failed = setting.num - setting.finished
+        table.add_row(
+            Text(setting.name),
+            f"{setting.mean:.4g}",
+            _interval(setting.interval),
+            f"{setting.finished} of {setting.num}",
+            f"{failed / setting.num:.0%} ({share})" if setting.num else "",
+            Text(ended),
+        )
+    console.print(table)
+    for sentence in found.sentences:
+        console.print(Text(sentence), soft_wrap=True)
+
+
+def _interval(interval: Interval) -> str:
+    return "not known" if interval.low != interval.low else f"{interval.low:.4g} to {interval.high:.4g}"
+
+
+def _own(study: Study, key: str) -> str | None:
+    """What all runs say of themselves; None where they differ or say nothing."""
+    told: Sequence[object] = list({run.compared.record.config.get(key) for run in study.runs})
+    return str(told[0]) if len(told) == 1 and told[0] is not None else None
+
+
+def _write(study: Study, path: Path) -> None:
+    try:
+        study.rows.to_csv(path, index=False)
+    except OSError as error:
+        raise LsganError(f"csv={path} cannot be written ({error.strerror or error}): name another file") from error
+
+
+if __name__ == "__main__":
+    command.run(main)
