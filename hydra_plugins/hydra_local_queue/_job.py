@@ -8,6 +8,8 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hydra_plugins.hydra_local_queue._slots import Slot
+
 FINISHED = "finished"
 
 
@@ -84,8 +86,8 @@ class Jobs:
         """What an ended job gives to the sweeper: the objective of a search."""
         return None
 
-    def estimate(self, jobs: Sequence[Job], workers: int) -> list[str]:
-        """What the jobs that are to be run will take, a line each, measured."""
+    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
+        """What the jobs that are to be run will take in these slots, a line each."""
         return []
 
 

@@ -53,6 +53,14 @@ class Process:
         """None while it runs."""
         return self._process.poll()
 
+    def wait(self) -> int:
+        """Its exit code, when it has ended; it ends when this is interrupted."""
+        try:
+            return self._process.wait()
+        except BaseException:
+            self.kill()
+            raise
+
     def send(self, number: int) -> None:
         """A signal."""
         self._process.send_signal(number)

@@ -65,7 +65,7 @@ class Queue:
 
     def tell_estimate(self) -> None:
         """What the jobs will take."""
-        for line in self._knowing.estimate(self.todo, len(self._slots)):
+        for line in self._knowing.estimate(self.todo, self._slots):
             self._screen.say(line)
 
     def run(self, *, stop_on_failure: bool) -> None:

@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
+from hydra_plugins.hydra_local_queue._slots import Slot
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lsgan.config import Plan, plan
 from lsgan.config.names import last_begun
 from lsgan.errors import CollapsedError, LsganError
+from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
 from lsgan.tracking.run_record import RunRecord
 
@@ -88,6 +90,9 @@ class TrainJobs(Jobs):
         """`best_metric` where it was best; the last loss of G without one."""
         seen = self._seen(job)
         return None if seen is None else seen.best
+
+    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
+        return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)
 
     def _seen(self, job: Job) -> Progress | None:
         folder = self._folder(job)
