@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hydra_plugins.hydra_local_queue._command import command
 from hydra_plugins.hydra_local_queue._job import Job, Jobs, Outcome, SweepStopped
@@ -25,30 +26,62 @@ class Running:
     job: Job
     slot: Slot
     process: Process
+    unwanted: bool = False  # it has been asked to stop because it need not go on
+
+
+class Feed(Protocol):
+    """Where jobs come from, and where they go when they have ended."""
+
+    jobs: Sequence[Job]  # all that are known so far
+
+    def next(self) -> Job | None:
+        """The next one to start; None: there is none now, and none will be unless one that runs ends."""
+        ...
+
+    def ended(self, job: Job) -> None:
+        """It has its outcome."""
+        ...
+
+    def unwanted(self, job: Job) -> bool:
+        """Whether a running job need not go on."""
+        ...
+
+
+class Listed:
+    """Jobs that are all known beforehand; those that have an outcome already are not started."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+        self._waiting = deque(job for job in jobs if job.outcome is None)
+
+    def next(self) -> Job | None:
+        return self._waiting.popleft() if self._waiting else None
+
+    def ended(self, job: Job) -> None: ...
+
+    def unwanted(self, job: Job) -> bool:
+        return False
 
 
 class Queue:
     """Runs jobs, as many at a time as there are slots.
 
     Args:
-        jobs: in the order in which they start.
         knowing: what is known of them.
         slots: where they run.
         folder: for their output.
         hydra_overrides: of the command line; those that are about this sweep are not handed on.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], knowing: Jobs, slots: Sequence[Slot], folder: Path, hydra_overrides: Sequence[str]
-    ) -> None:
-        self._jobs, self._knowing, self._slots, self._folder = jobs, knowing, slots, folder
+    def __init__(self, knowing: Jobs, slots: Sequence[Slot], folder: Path, hydra_overrides: Sequence[str]) -> None:
+        self._knowing, self._slots, self._folder = knowing, slots, folder
         self._hydra_overrides = hydra_overrides
-        self._screen = Screen(jobs, knowing.columns)
+        self._screen = Screen(knowing.columns)
         self._told: dict[int, dict[str, str]] = {}  # number of a job -> column -> text
 
-    def plan(self, *, retry_failed: bool) -> None:
+    def plan(self, jobs: Sequence[Job], *, retry_failed: bool) -> None:
         """Finds out what has been done already, and tells what is to be done."""
-        for job in self._jobs:
+        for job in jobs:
             before = self._knowing.before(job)
             if before is None or (retry_failed and not before.is_good and before.exit_code is not None):
                 self._screen.say(f"job {job.number} {job.label}: {self._knowing.note(job) or 'new'}")
@@ -56,19 +89,15 @@ class Queue:
             job.outcome = before
             reason = f": {before.reason}" if before.reason else ""
             self._screen.say(f"job {job.number} {job.label}: {before.status}{reason}", bad=not before.is_good)
-        todo, places = sum(job.outcome is None for job in self._jobs), len(self._slots)
-        self._screen.say(f"{len(self._jobs)} jobs, {todo} to run, {places} at a time; output in {self._folder}")
+        todo, places = sum(job.outcome is None for job in jobs), len(self._slots)
+        self._screen.say(f"{len(jobs)} jobs, {todo} to run, {places} at a time; output in {self._folder}")
 
-    @property
-    def todo(self) -> list[Job]:
-        return [job for job in self._jobs if job.outcome is None]
-
-    def tell_estimate(self) -> None:
-        """What the jobs will take."""
-        for line in self._knowing.estimate(self.todo, self._slots):
+    def tell_estimate(self, jobs: Sequence[Job]) -> None:
+        """What those that are to be run will take."""
+        for line in self._knowing.estimate([job for job in jobs if job.outcome is None], self._slots):
             self._screen.say(line)
 
-    def run(self, *, stop_on_failure: bool) -> None:
+    def run(self, feed: Feed, *, stop_on_failure: bool = False) -> None:
         """Runs all that is to be run.
 
         Raises:
@@ -76,44 +105,55 @@ class Queue:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with requests() as stop:
-            self._prepare(stop)
+            self._prepare([job for job in feed.jobs if job.outcome is None], stop)
             with self._screen:
-                self._work(deque(self.todo), stop, stop_on_failure)
-        self._sum_up()
+                self._work(feed, stop, stop_on_failure)
+        self._sum_up(feed.jobs)
         if stop.times:
             raise SweepStopped("stopped; the same command goes on", stop.exit_code)
 
-    def _work(self, waiting: deque[Job], stop: Stop, stop_on_failure: bool) -> None:
-        free, running, asked = deque(self._slots), list[Running](), 0
-        failing = False
+    def _work(self, feed: Feed, stop: Stop, stop_on_failure: bool) -> None:
+        free, running, failing = deque(self._slots), list[Running](), False
+        told = 0  # how often the running jobs have been asked to stop
         try:
-            while running or (waiting and not stop.times and not failing):
-                while waiting and free and not stop.times and not failing:
-                    running.append(self._start(waiting.popleft(), free.popleft()))
+            while True:
+                while free and not stop.times and not failing and (job := feed.next()) is not None:
+                    running.append(self._start(job, free.popleft()))
+                if not running:
+                    return
                 for ended in [one for one in running if one.process.exit_code() is not None]:
                     running.remove(ended)
                     free.appendleft(ended.slot)
                     self._end(ended)
+                    feed.ended(ended.job)
                     failing |= stop_on_failure and not (ended.job.outcome or Outcome("")).is_good
-                if stop.times > asked or (failing and not asked):
-                    asked = max(stop.times, 1)
+                if max(stop.times, int(failing)) > told:
+                    told = max(stop.times, int(failing))
                     for one in running:
                         one.process.send(stop.number or signal.SIGTERM)
                 if self._screen.is_due():
-                    self._show(running)
+                    self._look(feed, running)
                 time.sleep(_TICK)
         finally:  # an error of the queue's own must leave nothing behind
             for one in running:
                 one.process.kill()
 
-    def _prepare(self, stop: Stop) -> None:
-        for arguments in self._knowing.preparations(self.todo):
+    def _look(self, feed: Feed, running: Sequence[Running]) -> None:
+        """At the running jobs, for people and for the feed."""
+        for one in running:
+            self._told[one.job.number] = dict(self._knowing.progress(one.job))
+            if not one.unwanted and feed.unwanted(one.job):
+                one.unwanted = True
+                one.process.send(signal.SIGTERM)
+        self._screen.show(feed.jobs, {one.job.number: one.process.seconds for one in running}, self._told)
+
+    def _prepare(self, jobs: Sequence[Job], stop: Stop) -> None:
+        for arguments in self._knowing.preparations(jobs):
             self._screen.say(f"first: python {' '.join(arguments)}")
-            process = Process(arguments, {})
-            asked = 0
+            process, told = Process(arguments, {}), 0
             while process.exit_code() is None:
-                if stop.times > asked:
-                    asked = stop.times
+                if stop.times > told:
+                    told = stop.times
                     process.send(stop.number or signal.SIGTERM)
                 time.sleep(_TICK)
             if stop.times:
@@ -133,24 +173,24 @@ class Queue:
         code = process.exit_code()
         assert code is not None
         job.outcome = self._knowing.outcome(job, code, process.last_line())
+        if ended.unwanted and not job.outcome.is_good:
+            job.outcome = Outcome("pruned", None, code)
         self._told[job.number] = dict(self._knowing.progress(job))
         told = "  ".join(f"{name} {text}" for name, text in self._told[job.number].items() if text)
         line = f"job {job.number} {job.label}: {job.outcome.status} after {process.seconds:.0f} s  {told}".rstrip()
-        if not job.outcome.is_good:
+        bad = not job.outcome.is_good and not ended.unwanted
+        if bad:
             line += f"\n  {job.outcome.reason or ''}\n  its output: {process.output}"
-        self._screen.say(line, bad=not job.outcome.is_good)
+        self._screen.say(line, bad=bad)
 
-    def _show(self, running: Sequence[Running]) -> None:
-        for one in running:
-            self._told[one.job.number] = dict(self._knowing.progress(one.job))
-        self._screen.show({one.job.number: one.process.seconds for one in running}, self._told)
-
-    def _sum_up(self) -> None:
+    def _sum_up(self, jobs: Sequence[Job]) -> None:
         counts: dict[str, int] = {}
-        for job in self._jobs:
+        for job in jobs:
             status = job.outcome.status if job.outcome else "not begun"
             counts[status] = counts.get(status, 0) + 1
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
-        again = "" if set(counts) == {"finished"} else "; the same command goes on with what has not finished"
-        self._screen.say(f"{len(self._jobs)} jobs: {told}{again}", bad=bool(again))
+        again = (
+            "" if counts.keys() <= {"finished", "pruned"} else "; the same command goes on with what has not finished"
+        )
+        self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=bool(again))
         sys.stdout.flush()

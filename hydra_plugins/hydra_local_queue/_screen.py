@@ -21,12 +21,11 @@ class Screen:
     """Shows jobs as they start, run and end.
 
     Args:
-        jobs: all of them.
-        columns: of what `progress` tells.
+        columns: of what is told of a job.
     """
 
-    def __init__(self, jobs: Sequence[Job], columns: Sequence[str]) -> None:
-        self._jobs, self._columns = jobs, columns
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
         self._console = get_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if self._is_terminal else None
         self._drawn = self._said = time.monotonic()
@@ -54,38 +53,40 @@ class Screen:
         """Whether it is time to look at the running jobs again."""
         return time.monotonic() - self._drawn >= _REDRAW_SECONDS
 
-    def show(self, running: Mapping[int, float], progress: Mapping[int, Mapping[str, str]]) -> None:
+    def show(
+        self, jobs: Sequence[Job], running: Mapping[int, float], progress: Mapping[int, Mapping[str, str]]
+    ) -> None:
         """How the jobs stand.
 
         Args:
+            jobs: all of them.
             running: number of a job -> seconds since its start.
             progress: number of a job -> column -> text.
         """
         self._drawn = time.monotonic()
         if self._live is not None:
-            self._live.update(self._table(running, progress), refresh=True)
+            self._live.update(self._table(jobs, running, progress), refresh=True)
         elif time.monotonic() - self._said >= _LINE_SECONDS:
             self._said = time.monotonic()
-            for number in running:
-                told = "  ".join(f"{name} {text}" for name, text in progress.get(number, {}).items() if text)
-                self.say(f"job {number} {self._jobs_by_number[number].label}: {told or 'starting'}")
+            for job in jobs:
+                if job.number in running:
+                    told = "  ".join(f"{name} {text}" for name, text in progress.get(job.number, {}).items() if text)
+                    self.say(f"job {job.number} {job.label}: {told or 'starting'}")
 
-    @property
-    def _jobs_by_number(self) -> dict[int, Job]:
-        return {job.number: job for job in self._jobs}
-
-    def _table(self, running: Mapping[int, float], progress: Mapping[int, Mapping[str, str]]) -> Table:
+    def _table(
+        self, jobs: Sequence[Job], running: Mapping[int, float], progress: Mapping[int, Mapping[str, str]]
+    ) -> Table:
         table = Table("job", "", "status", "time", *self._columns, box=None, pad_edge=False, header_style="dim")
-        ended = [job for job in self._jobs if job.outcome is not None and job.outcome.is_good]
-        for job in self._jobs:
+        ended = [job for job in jobs if job.outcome is not None and job.outcome.is_good]
+        for job in jobs:
             if job.number in running:
                 self._add(table, job, "running", progress, timedelta(seconds=int(running[job.number])), "bold")
             elif job.outcome is not None and not job.outcome.is_good:
                 self._add(table, job, job.outcome.status, progress, None, "yellow")
             elif job in ended[-_ENDED_SHOWN:]:
                 self._add(table, job, "finished", progress, None, "dim")
-        waiting = sum(job.outcome is None and job.number not in running for job in self._jobs)
-        table.caption = f"{len(ended)} of {len(self._jobs)} finished, {len(running)} running, {waiting} waiting"
+        waiting = sum(job.outcome is None and job.number not in running for job in jobs)
+        table.caption = f"{len(ended)} of {len(jobs)} finished, {len(running)} running, {waiting} waiting"
         table.caption_justify = "left"
         return table
 
@@ -99,5 +100,11 @@ class Screen:
         style: str,
     ) -> None:
         told = progress.get(job.number, {})
-        cells = [str(job.number), job.label, status, str(seconds or ""), *(told.get(name, "") for name in self._columns)]
+        cells = [
+            str(job.number),
+            job.label,
+            status,
+            str(seconds or ""),
+            *(told.get(name, "") for name in self._columns),
+        ]
         table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in cells), style=style)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
@@ -14,7 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from hydra_plugins.hydra_local_queue._job import Jobs
+    from hydra_plugins.hydra_local_queue._job import Job, Jobs
+    from hydra_plugins.hydra_local_queue._queue import Queue
 
 
 @dataclass
@@ -85,33 +87,42 @@ class LocalQueue(Launcher):
         Raises:
             SweepStopped: it was asked to stop, by Ctrl-C or a signal, and has stopped.
         """
-        from hydra_plugins.hydra_local_queue._job import Job, differing, exit_code, returned
+        from hydra_plugins.hydra_local_queue._job import differing, exit_code, returned
+        from hydra_plugins.hydra_local_queue._queue import Listed
+
+        labels = differing(job_overrides)
+        jobs = [self.job(initial_job_idx + i, *told) for i, told in enumerate(zip(job_overrides, labels, strict=True))]
+        queue = self.queue()
+        queue.plan(jobs, retry_failed=self._retry_failed)
+        if self._dry_run:
+            queue.tell_estimate(jobs)
+            return []
+        queue.run(Listed(jobs), stop_on_failure=self._on_failure == "stop")
+        code = exit_code([job.outcome for job in jobs if job.outcome is not None])
+        return [returned(job, self.knowing.value(job), code) for job in jobs]
+
+    def job(self, number: int, overrides: Sequence[str], label: str) -> "Job":
+        """One job, its config composed."""
+        from hydra_plugins.hydra_local_queue._job import Job
+
+        config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
+        return Job(number, list(overrides), label, config)
+
+    def queue(self) -> "Queue":
+        """A queue with this launcher's settings: for sweepers that choose jobs as they go."""
         from hydra_plugins.hydra_local_queue._queue import Queue
         from hydra_plugins.hydra_local_queue._slots import slots
 
-        every_slot = slots(self._workers, self._devices, self._jobs_per_device)
-        labels = differing(job_overrides)
-        jobs = [
-            Job(initial_job_idx + i, list(overrides), label, self._composed(overrides, initial_job_idx + i))
-            for i, (overrides, label) in enumerate(zip(job_overrides, labels, strict=True))
-        ]
-        knowing = self._knowing()
-        queue = Queue(jobs, knowing, every_slot, self._folder, self._config.hydra.overrides.hydra)
-        queue.plan(retry_failed=self._retry_failed)
-        if self._dry_run:
-            queue.tell_estimate()
-            return []
-        queue.run(stop_on_failure=self._on_failure == "stop")
-        code = exit_code([job.outcome for job in jobs if job.outcome is not None])
-        return [returned(job, knowing.value(job), code) for job in jobs]
+        places = slots(self._workers, self._devices, self._jobs_per_device)
+        return Queue(self.knowing, places, self._folder, self._config.hydra.overrides.hydra)
 
-    def _composed(self, overrides: Sequence[str], number: int) -> DictConfig:
-        return self._context.config_loader.load_sweep_config(self._config, list(overrides))
-
-    def _knowing(self) -> "Jobs":
+    @cached_property
+    def knowing(self) -> "Jobs":
+        """What is known of the jobs."""
         from hydra_plugins.hydra_local_queue._job import Jobs
 
         if self._jobs_name is None:
             return Jobs()
         module, _, name = self._jobs_name.rpartition(".")
-        return getattr(import_module(module), name)()
+        knowing: Jobs = getattr(import_module(module), name)()
+        return knowing

@@ -69,7 +69,9 @@ def show(found: Answer) -> None:
     from rich.text import Text
 
     console = get_console()
-    table = Table("setting", f"{found.at} {found.metric}", "95% interval", "finished", "not finished", "of them", box=None)
+    table = Table(
+        "setting", f"{found.at} {found.metric}", "95% interval", "finished", "not finished", "of them", box=None
+    )
     for setting in found.settings:
         ended = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
         share = "" if setting.share is None else f"{setting.share.low:.0%} to {setting.share.high:.0%}"

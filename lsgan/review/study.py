@@ -77,7 +77,9 @@ class Study:
             found.append((run.name, run.setting, run.seed, run.status, step, value))
         table = pd.DataFrame(found, columns=["run", "setting", "seed", "status", "step", "value"])
         if table["value"].isna().all():
-            known = sorted({key for run in self.runs for row in run.compared.record.rows[-1:] for key in row} - {"step"})
+            known = sorted(
+                {key for run in self.runs for row in run.compared.record.rows[-1:] for key in row} - {"step"}
+            )
             raise LsganError(f"metric={metric} is in no run of {self.path}: choose one of {', '.join(known) or 'none'}")
         return table
 

@@ -39,7 +39,9 @@ class TrainJobs(Jobs):
             return Outcome(FINISHED, f"{planned.folder} has its {status.step} steps")
         if status.name in ("failed", "collapsed"):
             code = CollapsedError.exit_code if status.name == "collapsed" else LsganError.exit_code
-            return Outcome(status.name, f"in an earlier sweep ({status.reason}); retry_failed=true tries it again", code)
+            return Outcome(
+                status.name, f"in an earlier sweep ({status.reason}); retry_failed=true tries it again", code
+            )
         return None
 
     def note(self, job: Job) -> str:

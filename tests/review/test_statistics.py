@@ -51,7 +51,9 @@ def test_what_is_no_pairs_is_refused(pair):
         paired(*pair)
 
 
-@pytest.mark.parametrize(("count", "num", "low", "high"), [(0, 3, 0, 0.7075982), (3, 3, 0.2924018, 1), (1, 5, 0.00505076, 0.7164179)])
+@pytest.mark.parametrize(
+    ("count", "num", "low", "high"), [(0, 3, 0, 0.7075982), (3, 3, 0.2924018, 1), (1, 5, 0.00505076, 0.7164179)]
+)
 def test_the_exact_interval_of_a_share(count, num, low, high):
     assert share_interval(count, num) == pytest.approx((low, high), abs=1e-6)
 
