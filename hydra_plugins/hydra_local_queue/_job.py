@@ -91,7 +91,7 @@ class Jobs:
         return []
 
 
-class SweepStopped(HydraException):  # noqa: N818  (nothing went wrong)
+class SweepStopped(HydraException):
     """Somebody stopped the whole sweep. `exit_code` is what a shell expects of it."""
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -99,7 +99,7 @@ class SweepStopped(HydraException):  # noqa: N818  (nothing went wrong)
         self.exit_code, self.shown = exit_code, True
 
 
-class JobFailed(HydraException):  # noqa: N818
+class JobFailed(HydraException):
     """A job did not finish; it has been told already (`shown`)."""
 
     def __init__(self, message: str, exit_code: int) -> None:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from hydra_plugins.hydra_local_queue._command import command
 from hydra_plugins.hydra_local_queue._process import Process
-
 from lsgan.config import Plan
 from lsgan.tracking.run_record import RunRecord
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
-from hydra_plugins.hydra_local_queue._slots import Slot
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
+from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
 from lsgan.config.names import last_begun
 from lsgan.errors import CollapsedError, LsganError
