@@ -42,12 +42,16 @@ class Recipe:
     fit: Fit
 
     def settings(self) -> dict[str, object]:
-        """As store.json keeps it."""
+        """As store.json keeps it. What came after the first version is told where it is set, for the name's sake."""
+        bits = {} if self.fit.bits is None else {"bits": self.fit.bits}
         return {
             "format_version": FORMAT_VERSION,
             "source": self.source,
             "fingerprint": self.fingerprint,
-            **self.fit._asdict(),
+            "resolution": self.fit.resolution,
+            "channels": self.fit.channels,
+            "crop": self.fit.crop,
+            **bits,
         }
 
     def digest(self) -> str:
@@ -116,5 +120,17 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
 def differences(made_by: dict[str, Any], wanted: dict[str, Any]) -> str:
     """In which settings two recipes differ, for people; "" if in none."""
-    named = [f"{key}={made_by.get(key)}, not {wanted[key]}" for key in wanted if made_by.get(key) != wanted[key]]
-    return "; ".join(named)
+    differing = [key for key in wanted | made_by if made_by.get(key) != wanted.get(key)]
+    return "; ".join(
+        _of_fingerprints(str(made_by.get(key)), str(wanted[key]))
+        if key == "fingerprint"
+        else f"{key}={made_by.get(key)}, not {wanted.get(key)}"
+        for key in differing
+    )
+
+
+def _of_fingerprints(made_by: str, wanted: str) -> str:
+    """A fingerprint is no reading for people. What stands behind its "+": see `sources.archives.fingerprint`."""
+    if made_by.partition("+")[0] == wanted.partition("+")[0]:
+        return "other kinds of files than can be read now"
+    return "the files as they were before they changed"

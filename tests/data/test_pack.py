@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -111,6 +112,47 @@ def test_many_skipped_images_do_not_flood_the_console(tmp_path, caplog):
     assert "… and 10 more, all named in skipped.txt" in caplog.text
     assert "colour 11" not in caplog.text
     assert len((tmp_path / "store" / "skipped.txt").read_text().splitlines()) == 20
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path, caplog):
+    source = Colours(5, broken=[3])
+    source.left_out = {".psd": ["a.psd", "b\n.psd"], "": ["notes"]}
+    packed(source, tmp_path / "store")
+    assert "left out: 2 .psd, 1 without a suffix\n" in caplog.text
+    assert (tmp_path / "store" / "skipped.txt").read_text() == (
+        "colour 3: truncated\na.psd: left out (.psd: not a kind of image that is read)\n"
+        "'b\\n.psd': left out (.psd: not a kind of image that is read)\n"
+        "notes: left out (no suffix: not a kind of image that is read)\n"
+    )
+    meta = json.loads((tmp_path / "store" / "store.json").read_text())
+    assert (meta["num_skipped"], meta["left_out"]) == (1, {".psd": 2, "": 1})
+
+
+class Dark(Colours):
+    """Of 16 bits, the brightest first."""
+
+    def image(self, index):
+        super().image(index)
+        return Image.fromarray(np.full((8, 8), max(self.most - index, 0), np.uint16))
+
+
+@pytest.mark.parametrize("interrupt", [False, True])
+@pytest.mark.parametrize(("most", "bits"), [(4095, 12), (1000, 10), (0, 1), (40000, None)])
+def test_sixteen_bits_that_are_fewer(tmp_path, caplog, noted_often, most, bits, interrupt):
+    Dark.most = most
+    if interrupt:
+        interrupted(Dark(200), tmp_path / "store", at=150)
+    packed(Dark(200), tmp_path / "store")
+    expected = f"the brightest of the 16-bit pixels is {most} of 65535"
+    assert (expected in caplog.text) == (bits is not None)
+    assert (f"they seem to use {bits} bits; dataset.bits={bits} makes" in caplog.text) == (bits is not None)
+
+
+def test_bits_that_are_given_are_not_guessed(tmp_path, caplog):
+    Dark.most = 4095
+    pack(Dark(3).open, replace(RECIPE, fit=RECIPE.fit._replace(bits=12)), tmp_path / "store")
+    assert open_store(tmp_path / "store").images[0].max() == 255
+    assert "brightest" not in caplog.text
 
 
 def test_names_that_are_no_unicode(tmp_path):

@@ -7,16 +7,20 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from rich.progress import wrap_file
 
-from lsgan.data.sources.image_files import image_folder, is_image, walk
+from lsgan.data.sources.decode import START, is_image_content
+from lsgan.data.sources.image_files import Read, image_folder, read_file, walk
+from lsgan.data.sources.kinds import is_image, num_since, sort_out
 from lsgan.data.sources.lmdb_images import image_lmdb
 from lsgan.data.sources.room import require_room
+from lsgan.data.sources.seems import what_it_seems
 from lsgan.data.sources.source import Source
 from lsgan.data.sources.tar_images import image_tar
-from lsgan.data.sources.zip_images import image_zip, opened_zip
+from lsgan.data.sources.zip_images import image_zip, opened_zip, zip_names, zip_reader
 from lsgan.errors import LsganError
 
 _SAMPLED = 64  # places of a file that its fingerprint reads
@@ -63,15 +67,19 @@ def fingerprint(path: Path) -> str | None:
     """Changes when the images of a folder or archive do; None when nothing is there.
 
     Of a folder: every file's name, size and time of change. Of one large file: its size and blocks spread
-    over it, so that a copy has the same one.
+    over it, so that a copy has the same one. Behind a "+" stands how many of the files are images that the first
+    versions passed over (see kinds.py), for their stores lack these; of a tar, which is not listed for that, that
+    it may be so.
     """
-    digest = hashlib.sha256()
+    digest, since = hashlib.sha256(), ""
     if (path / "data.mdb").is_file():
         path = path / "data.mdb"
     if path.is_dir():
-        for name in walk(path):
+        names = list(walk(path))
+        for name in names:
             status = (path / name).stat() if (path / name).exists() else (path / name).lstat()
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        since = _num_since(names, partial(read_file, path))
     elif path.is_file():
         size = path.stat().st_size
         digest.update(str(size).encode())
@@ -79,9 +87,27 @@ def fingerprint(path: Path) -> str | None:
             for i in range(_SAMPLED):
                 file.seek(max(size - _BLOCK, 0) * i // (_SAMPLED - 1))
                 digest.update(file.read(_BLOCK))
+        since = _num_since_in_file(path)
     else:
         return None
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16] + since
+
+
+def _num_since(names: Sequence[str], read: Read) -> str:
+    num = num_since(sort_out(names, partial(read, size=START)).images)
+    return f"+{num}" if num else ""
+
+
+def _num_since_in_file(path: Path) -> str:
+    if path.suffix == ".parquet" or path.name == "data.mdb":
+        return ""
+    if tarfile.is_tarfile(path):
+        return "+tar"
+    try:
+        with opened_zip(path) as archive:
+            return _num_since(zip_names(archive), zip_reader(archive))
+    except LsganError:  # no zip, or none that can be read: whoever opens it says so
+        return ""
 
 
 def _parquet(path: Path) -> AbstractContextManager[Source]:
@@ -131,8 +157,8 @@ def _unpack_lmdb(path: Path, database: Path) -> None:
 
 def _what_it_seems(path: Path) -> str:
     with open(path, "rb") as file:
-        start = file.read(512).lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "a web page (the login page of a network, perhaps), not an archive"
+        start = file.read(START)
+    if is_image_content(start):
+        return "one image"
     size = path.stat().st_size
-    return f"no archive that is known ({size:,} bytes)" if size else "empty"
+    return what_it_seems(start) or (f"no archive that is known ({size:,} bytes)" if size else "empty")

@@ -1,23 +1,28 @@
 """Image files among those of a folder, a zip or a tar: read one by one, never unpacked, the same order in all three."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from PIL import Image
 
-from lsgan.data.sources.decode import MAX_BYTES, open_image
+from lsgan.data.sources.decode import MAX_BYTES, START, open_image
+from lsgan.data.sources.kinds import LOOKED_FOR, sort_out, told
 from lsgan.data.sources.labels import LABEL_FILES, Labels, class_folders, common_folder, read_labels
 from lsgan.data.sources.source import Item
 from lsgan.errors import LsganError
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
-)
 
-Read = Callable[[str], bytes]  # the content of a file by its name; called from several threads at once
+class Read(Protocol):
+    """The content of a file by its name, or its first `size` bytes; called from several threads at once.
+
+    Raises ValueError, or what a disk raises, when it cannot be read.
+    """
+
+    def __call__(self, name: str, size: int = -1) -> bytes: ...
 
 
 class ImageFiles:
@@ -29,14 +34,15 @@ class ImageFiles:
         read: their content.
 
     Raises:
-        LsganError: none of the files is named like an image, or a list of labels cannot be read.
+        LsganError: none of the files is an image, or a list of labels cannot be read.
     """
 
     def __init__(self, where: Path, names: Sequence[str], read: Read) -> None:
         self._read = read
-        self._names = sorted(filter(is_image, names))
+        self._names, self.left_out = sort_out(names, partial(read, size=START))
         if not self._names:
-            raise LsganError(f"no images in {where} (looked for {', '.join(sorted(SUFFIXES))})")
+            others = told({kind: len(those) for kind, those in self.left_out.items()})
+            raise LsganError(f"no images in {where} (looked for {LOOKED_FOR}){'; it holds ' * bool(others)}{others}")
         self._labels = _labels(where, self._names, names, read)
 
     @property
@@ -63,7 +69,7 @@ class ImageFiles:
 @contextmanager
 def image_folder(root: Path) -> Iterator[ImageFiles]:
     """Every image below `root`; symbolic links are followed, each folder is entered once."""
-    yield ImageFiles(root, list(walk(root)), partial(_read_file, root))
+    yield ImageFiles(root, list(walk(root)), partial(read_file, root))
 
 
 def walk(root: Path) -> Iterator[str]:
@@ -84,13 +90,6 @@ def walk(root: Path) -> Iterator[str]:
         yield from (str(above / name) for name in sorted(files) if _is_file(os.path.join(folder, name)))  # noqa: PTH118 (many)
 
 
-def is_image(name: str) -> bool:
-    """Whether a file is named like an image, and neither it nor a folder above is hidden."""
-    path = PurePosixPath(name)
-    hidden = any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
 def _is_file(path: str) -> bool:
     """A file, or a link that leads nowhere: reading it will fail, and say so."""
     return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
@@ -109,13 +108,24 @@ def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read
     if not listed:
         return class_folders(images)
     beside = len(listed[0].rpartition("/")[0])
-    return read_labels(f"{where}/{listed[0]}", read(listed[0]), [name[beside:].lstrip("/") for name in images])
+    return read_labels(
+        f"{where}/{listed[0]}", _list(where, listed[0], read), [name[beside:].lstrip("/") for name in images]
+    )
 
 
-def _read_file(root: Path, name: str) -> bytes:
+def _list(where: Path, name: str, read: Read) -> bytes:
+    try:
+        return read(name)
+    except ValueError as error:
+        raise LsganError(f"{where}: the list of labels {name} cannot be read: {error}") from error
+
+
+def read_file(root: Path, name: str, size: int = -1) -> bytes:
+    """`Read` for the files of a folder."""
     with open(root / name, "rb") as file:
-        refuse_huge(os.fstat(file.fileno()).st_size)
-        return file.read()
+        if size < 0:
+            refuse_huge(os.fstat(file.fileno()).st_size)
+        return file.read(size)
 
 
 def refuse_huge(size: int) -> None:

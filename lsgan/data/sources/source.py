@@ -21,7 +21,10 @@ class Item(NamedTuple):
 
 
 class Source(Protocol):
-    """Images to pack. The order never changes, so that an interrupted packing can go on."""
+    """Images to pack. The order never changes, so that an interrupted packing can go on.
+
+    One that passes over files has a `left_out` too: their names by kind, as `kinds.Files` has them.
+    """
 
     @property
     def num_items(self) -> int | None:

@@ -36,12 +36,14 @@ def image_tar(path: Path, scratch: Path) -> Iterator[ImageFiles]:
         with _plain_tar(path, scratch) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
             places, descriptor = _places(tar), plain.fileno()
 
-            def read(name: str) -> bytes:
-                offset, size = places[name]
-                refuse_huge(size)
-                content = os.pread(descriptor, size, offset)
-                if len(content) < size:
-                    raise ValueError(f"the archive ends after {len(content):,} of its {size:,} bytes")
+            def read(name: str, size: int = -1) -> bytes:
+                offset, whole = places[name]
+                if size < 0:
+                    refuse_huge(whole)
+                wanted = whole if size < 0 else min(size, whole)
+                content = os.pread(descriptor, wanted, offset)
+                if len(content) < wanted:
+                    raise ValueError(f"the archive ends after {len(content):,} of its {whole:,} bytes")
                 return content
 
             yield ImageFiles(path, list(places), read)

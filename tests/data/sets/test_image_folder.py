@@ -1,5 +1,9 @@
+import hashlib
+import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -49,6 +53,77 @@ def test_another_content_is_another_store(tmp_path, pets):
     assert len(folder(pets).prepare(tmp_path).images) == 4
     shutil.rmtree(pets)
     assert len(folder(pets).prepare(tmp_path).images) == 4  # the newest store is enough
+
+
+def packed_by_an_earlier_version(store, images):
+    """What such a version would have written: nothing of what it passed over, and another name."""
+    meta = json.loads((store.folder / "store.json").read_text())
+    del meta["left_out"]
+    meta["recipe"]["fingerprint"] = meta["recipe"]["fingerprint"].partition("+")[0]
+    meta["shape"][0] = images
+    (store.folder / "store.json").write_text(json.dumps(meta))
+    (store.folder / "images.bin").write_bytes((store.folder / "images.bin").read_bytes()[: images * 192])
+    digest = hashlib.sha256(json.dumps(meta["recipe"]).encode()).hexdigest()[:12]
+    store.folder.rename(store.folder.with_name(f"image_folder-{digest}"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_a_store_that_lacks_images_is_not_taken_for_all(tmp_path, caplog, kind):
+    caplog.set_level("INFO")
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in ("1.png", "2", "3", "4"):
+        Image.new("RGB", (9, 9)).save(root / name, "PNG")
+    if kind != "folder":
+        root = Path(shutil.make_archive(str(tmp_path / "photos"), kind, root))
+    store = folder(root).prepare(tmp_path)
+    assert len(store.images) == 4
+    packed_by_an_earlier_version(store, images=1)
+    assert len(folder(root).prepare(tmp_path).images) == 4
+    assert "is not used, it has other kinds of files than can be read now" in caplog.text
+
+
+def test_a_store_of_what_was_read_before_keeps_its_name(tmp_path, pets):
+    store = folder(pets).prepare(tmp_path)
+    packed_by_an_earlier_version(store, images=3)
+    assert folder(pets).prepare(tmp_path).folder == store.folder
+
+
+def test_what_a_store_lacks_is_told_when_it_can_be_read(tmp_path, pets, caplog):
+    store = folder(pets).prepare(tmp_path)
+    meta = json.loads((store.folder / "store.json").read_text())
+    assert meta["left_out"] == {}
+    for left_out, told in ({".psd": 3}, False), ({".psd": 3, ".jp2": 40}, True):
+        caplog.clear()
+        (store.folder / "store.json").write_text(json.dumps(meta | {"left_out": left_out}))
+        folder(pets).prepare(tmp_path)
+        line = f"{store.folder} lacks 40 .jp2, which can be read now: delete it to have them packed"
+        assert (line in caplog.text) == told
+        assert ".psd" not in caplog.text
+
+
+def test_images_that_an_earlier_version_skipped_are_told(tmp_path, pets, caplog):
+    caplog.set_level("INFO")
+    (pets / "dog" / "3.png").write_text("broken")
+    store = folder(pets).prepare(tmp_path)
+    folder(pets).prepare(tmp_path)
+    assert "an earlier version" not in caplog.text
+    packed_by_an_earlier_version(store, images=3)
+    folder(pets).prepare(tmp_path)
+    assert f"{store.folder} lacks 1 images that an earlier version could not read: delete it to try" in caplog.text
+
+
+def test_bits(tmp_path):
+    root = tmp_path / "r"
+    root.mkdir()
+    Image.fromarray(np.full((8, 8), 4095, np.uint16)).save(root / "1.png")
+    dark = ImageFolder(name="x", root=root, resolution=8).prepare(tmp_path)
+    bright = ImageFolder(name="x", root=root, resolution=8, bits=12).prepare(tmp_path)
+    assert (dark.images.max(), bright.images.max()) == (16, 255)
+    assert ImageFolder(name="x", root=root, resolution=8).prepare(tmp_path).folder == dark.folder
+    for bits in (0, 17, -1):
+        with pytest.raises(ValueError, match=f"bits={bits} must be from 1 to 16"):
+            ImageFolder(name="x", root=root, resolution=8, bits=bits)
 
 
 def test_a_place_that_is_missing_or_empty(tmp_path):

@@ -120,6 +120,43 @@ def test_what_is_no_archive(tmp_path):
         open_archive(page, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("start", "seems"),
+    [
+        (b"7z\xbc\xaf\x27\x1c\0\4", r"a 7z archive \(unpack it, and name the folder\)"),
+        (b"Rar!\x1a\7\1\0", r"a RAR archive \(unpack it, and name the folder\)"),
+        (b"\x28\xb5\x2f\xfd", r"compressed by Zstandard \(unpack it"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip, and no tar"),
+        (b"PK\3\4\x14\0", "a zip that is cut short"),
+        (b"PK\7\x08PK\3\4", "one part of a split zip"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"a Git LFS pointer, .*git lfs pull"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0", "one image"),
+    ],
+)
+def test_other_archives_and_files_are_named(tmp_path, start, seems):
+    (tmp_path / "x.bin").write_bytes(start + bytes(100))
+    with pytest.raises(LsganError, match=f"x.bin is {seems}.*: a folder, zip, tar, LMDB folder or parquet is wanted$"):
+        open_archive(tmp_path / "x.bin", tmp_path)
+
+
+def test_a_fingerprint_tells_what_the_first_versions_passed_over(tmp_path, drawings):
+    """What they read all of keeps its fingerprint, and with it its store."""
+    root = tmp_path / "f"
+    root.mkdir()
+    (root / "x.webp").write_bytes(*drawings(1).values())
+    (root / "notes").write_text("these are no image, and not called one")
+    (root / "x.psd").write_text("nor is this")
+    before = fingerprint(root), fingerprint(zip_of(root, tmp_path / "f.zip"))
+    assert all("+" not in text for text in before)
+    (root / "y").write_bytes(*drawings(1).values())
+    Image.new("L", (4, 4)).save(root / "z.jpe", "JPEG")
+    assert fingerprint(root).endswith("+2")
+    assert fingerprint(zip_of(root, tmp_path / "f.zip")).endswith("+2")
+    assert fingerprint(shutil.make_archive(str(tmp_path / "t"), "tar", root) and tmp_path / "t.tar").endswith("+tar")
+    (tmp_path / "f.zip").write_bytes(b"PK\3\4")
+    assert "+" not in fingerprint(tmp_path / "f.zip")
+
+
 def test_damaged_lmdbs(tmp_path, make_lmdb):
     with (
         pytest.raises(LsganError, match="is an LMDB without a single image"),
