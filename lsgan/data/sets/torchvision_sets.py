@@ -60,7 +60,7 @@ class TorchvisionDataset(ImageDataset):
         if isinstance(error, _UNREADABLE):
             return f"{self.name} could not be read from {root} ({reason}): delete its folder there to have it anew"
         return (
-            f"{self.name} could not be downloaded to {root}: {reason}. "
+            f"{self.name} could not be downloaded to {root}: {reason.rstrip('.')}. "
             f"Try again later, or put {self.by_hand} there by hand."
         )
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from lsgan.data.sources import png
 from lsgan.data.sources.depth import lower_bytes, to_8_bits
+from lsgan.data.sources.jpeg import without_odd_segments
+from lsgan.data.sources.png import PNG_SIGNATURE, without_odd_chunks
 from lsgan.data.sources.seems import what_it_seems
 
 MAX_PIXELS = 2**26  # 8192 × 8192: what one thread can hold decoded, converted and turned within a few 100 MB
@@ -59,12 +60,14 @@ def open_image(encoded: bytes) -> Image.Image:
     """
     if not encoded:
         raise ValueError("the file is empty")
-    if encoded.startswith(png.SIGNATURE):
-        encoded = png.without_odd_chunks(encoded)
-    try:
+    if encoded.startswith(PNG_SIGNATURE):
+        encoded = without_odd_chunks(encoded)
+    with suppress(UnidentifiedImageError):
         return Image.open(io.BytesIO(encoded), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise ValueError(_what_is_wrong(encoded[:START])) from None
+    if _format(encoded[:START]) == "JPEG":
+        with suppress(UnidentifiedImageError):
+            return Image.open(io.BytesIO(without_odd_segments(encoded)), formats=("JPEG",))
+    raise ValueError(_what_is_wrong(encoded[:START]))
 
 
 def is_image_content(start: bytes) -> bool:

@@ -28,7 +28,7 @@ LOOKED_FOR = ", ".join(sorted(SUFFIXES, key=lambda suffix: (suffix not in _FIRST
 # What lies beside images and is none: lists, notes, settings, leftovers of systems. Nobody misses them.
 _COMPANIONS = frozenset(
     {".txt", ".md", ".rst", ".html", ".htm", ".pdf", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml"}
-    | {".toml", ".parquet", ".py", ".sh", ".log", ".ini", ".cfg", ".db", ".lock", ".url", ".md5", ".sha1", ".sha256"}
+    | {".toml", ".py", ".sh", ".log", ".ini", ".cfg", ".db", ".lock", ".url", ".md5", ".sha1", ".sha256"}
     | {".xmp", ".aae", ".cat", ".pts"}
 )
 _COMPANION_NAMES = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "changelog", "makefile"})
@@ -55,12 +55,12 @@ def sort_out(names: Iterable[str], start: Callable[[str], bytes]) -> Files:
     images: list[str] = []
     left_out: dict[str, list[str]] = {}
     for name in sorted(names):
-        suffix = kind(name)
-        if is_hidden(name) or suffix in _COMPANIONS or _base(name).lower() in _COMPANION_NAMES:
+        if is_hidden(name):
             continue
+        suffix = kind(name)
         if suffix in SUFFIXES or (not suffix and _starts_like_an_image(name, start)):
             images.append(name)
-        elif not _base(name).startswith("labels."):
+        elif not _is_companion(name, suffix):
             left_out.setdefault(suffix, []).append(name)
     return Files(images, left_out)
 
@@ -77,6 +77,8 @@ def is_image(name: str) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Whether the file or a folder above it is hidden."""
+    if not (name.startswith(".") or "/." in name or "__MACOSX" in name):  # quickly, for there may be millions
+        return False
     return any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in name.split("/"))
 
 
@@ -88,14 +90,20 @@ def kind(name: str) -> str:
 
 def told(left_out: Mapping[str, int]) -> str:
     """What was left out, for people: `40 .heic (pip install "lsgan[heif]" reads them), 2 .psd`."""
-    return ", ".join(
-        f"{num:,} {suffix or 'without a suffix'}{f' ({_HINTS[suffix]})' if suffix in _HINTS else ''}"
-        for suffix, num in sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0]))
-    )
+    parts = []
+    for suffix, num in sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0])):
+        hint = f" ({_HINTS[suffix]})" if suffix in _HINTS.keys() - SUFFIXES else ""
+        parts.append(f"{num:,} {suffix or 'without a suffix'}{hint}")
+    return ", ".join(parts)
 
 
 def _base(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+def _is_companion(name: str, suffix: str) -> bool:
+    base = _base(name).lower()
+    return suffix in _COMPANIONS or base in _COMPANION_NAMES or base.startswith("labels.")
 
 
 def _starts_like_an_image(name: str, start: Callable[[str], bytes]) -> bool:

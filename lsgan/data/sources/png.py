@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">I4s")  # length and type of a chunk
 _TRANSPARENCY = b"tRNS"
 _MAX_TEXT = 2**18  # bytes of a text that is kept, inflated; one that turns an image takes less
@@ -30,7 +30,7 @@ def without_odd_chunks(encoded: bytes) -> bytes:
 
 def _chunks(view: memoryview) -> Iterator[tuple[slice, bytes]]:
     """Where each chunk lies, and its type; those that are whole."""
-    place = len(SIGNATURE)
+    place = len(PNG_SIGNATURE)
     while place + _HEADER.size <= len(view):
         length, kind = _HEADER.unpack_from(view, place)
         end = place + _HEADER.size + length + 4  # its checksum

@@ -26,9 +26,18 @@ def test_what_is_read_left_out_and_passed_over():
     images = ["a.JPG", "b.Jp2", "c.jpe", "d.jif", "e.dib", "f.pnm", "g.pbm", "h.apng", "i.j2k", "photo", "scan.0001"]
     companions = ["labels.csv", "labels.npy", "dataset.json", "x.xml", "Thumbs.db", "README", "x.jpg.cat", "LICENSE"]
     hidden = [".x.heif", "._x.jpg", "__MACOSX/x.png", ".git/x.psd"]
-    files = sorted_out(*images, *companions, *hidden, "n/x.PSD", "n/y.psd", "notes", "clip.mp4", "a.jpg~")
+    files = sorted_out(
+        *images, *companions, *hidden, "n/x.PSD", "n/y.psd", "notes", "clip.mp4", "a.jpg~", "p/0.parquet"
+    )
     assert files == Files(
-        images, {".jpg~": ["a.jpg~"], ".mp4": ["clip.mp4"], ".psd": ["n/x.PSD", "n/y.psd"], "": ["notes"]}
+        images,
+        {
+            ".jpg~": ["a.jpg~"],
+            ".mp4": ["clip.mp4"],
+            ".parquet": ["p/0.parquet"],
+            ".psd": ["n/x.PSD", "n/y.psd"],
+            "": ["notes"],
+        },
     )
 
 
@@ -39,10 +48,13 @@ def test_a_file_that_cannot_be_read_is_left_out():
     assert sort_out(["a", "b.png"], start) == Files(["b.png"], {"": ["a"]})
 
 
-def test_told_with_what_helps():
+def test_told_with_what_helps(monkeypatch):
+    monkeypatch.setattr(kinds, "SUFFIXES", frozenset())
     assert told({".psd": 2, ".heic": 1040, "": 3}) == (
         '1,040 .heic (pip install "lsgan[heif]" reads them), 3 without a suffix, 2 .psd'
     )
+    monkeypatch.setattr(kinds, "SUFFIXES", {".heic"})
+    assert told({".heic": 3}) == "3 .heic"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from lsgan.data.sources.decode import Fit, fit, open_image
-from lsgan.data.sources.png import SIGNATURE, without_odd_chunks
+from lsgan.data.sources.png import PNG_SIGNATURE, without_odd_chunks
 
 HOW = Fit(4, 1, crop=False)
 
@@ -21,7 +21,7 @@ GREY = zlib.compress(8 * (b"\0" + 8 * b"\x4d"))
 def png(before=b"", after=b"", pixels=GREY):
     """8×8 pixels of the grey level 77, with chunks before and after them."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
-    return SIGNATURE + header + before + chunk(b"IDAT", pixels) + after + chunk(b"IEND", b"")
+    return PNG_SIGNATURE + header + before + chunk(b"IDAT", pixels) + after + chunk(b"IEND", b"")
 
 
 LARGE = zlib.compress(bytes(3_000_000))  # what image tools write, and what a bomb would
