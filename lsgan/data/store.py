@@ -133,4 +133,4 @@ def _of_fingerprints(made_by: str, wanted: str) -> str:
     """A fingerprint is no reading for people. What stands behind its "+": see `sources.archives.fingerprint`."""
     if made_by.partition("+")[0] == wanted.partition("+")[0]:
         return "other kinds of files than can be read now"
-    return "the files as they were before they changed"
+    return "an older state (the files have changed)"

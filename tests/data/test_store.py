@@ -82,7 +82,7 @@ def test_fingerprints_are_told_in_words():
     def told(made_by, wanted):
         return differences({"fingerprint": made_by}, {"fingerprint": wanted})
 
-    assert told("ab", "cd") == told("ab+3", "cd+3") == "the files as they were before they changed"
+    assert told("ab", "cd") == told("ab+3", "cd+3") == "an older state (the files have changed)"
     assert told("ab", "ab+3") == told("ab+3", "ab") == "other kinds of files than can be read now"
 
 

@@ -71,7 +71,7 @@ def test_another_recipe_is_packed_beside_the_first_and_says_why(tmp_path, caplog
     assert f"{first} is not used, it has resolution=8, not 16" in caplog.text
     (tmp_path / "number").write_text("4")
     assert len(files().prepare(tmp_path).images) == 4
-    assert f"{first} is not used, it has the files as they were before they changed\n" in caplog.text
+    assert f"{first} is not used, it has an older state (the files have changed)\n" in caplog.text
     assert len(stores(tmp_path)) == 3
 
 
