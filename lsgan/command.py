@@ -4,7 +4,8 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -17,6 +18,7 @@ from lsgan.config.components import did_you_mean
 from lsgan.config.places import is_group
 from lsgan.config.saved import REMOVED
 from lsgan.errors import LsganError, TerminatedError
+from lsgan.files import is_refusal, refusal, remedy
 from lsgan.world import ALONE, World
 
 EXIT_FAILED = 1
@@ -32,7 +34,8 @@ def run(main: Callable[[], None], world: World = ALONE) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
     sys.argv[1:] = for_saved_config(sys.argv[1:])
     try:
-        main()
+        with _refusals_told():
+            main()
     except KeyboardInterrupt as error:
         sys.exit(EXIT_TERMINATED if isinstance(error, TerminatedError) else EXIT_INTERRUPTED)
     except (LsganError, HydraException, OmegaConfBaseException) as error:
@@ -48,7 +51,8 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
         @functools.wraps(function)
         def wrapped(cfg: DictConfig) -> None:
             try:
-                function(cfg)
+                with _refusals_told():
+                    function(cfg)
             except (LsganError, HydraException, OmegaConfBaseException) as error:
                 _show(explain(error), world)
                 if HydraConfig.get().mode == RunMode.RUN:  # past Hydra, which would add lines of its own
@@ -63,6 +67,17 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
         return wrapped
 
     return decorate
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """What a disk refuses where nobody expects it is a sentence, too."""
+    try:
+        yield
+    except OSError as error:
+        if not is_refusal(error):
+            raise
+        raise LsganError(f"{refusal(error)}: {remedy(error)} and start again") from error
 
 
 def world_or_exit() -> World:

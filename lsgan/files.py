@@ -1,5 +1,6 @@
 """Files that are whole or not there, whatever kills the process, and locks that die with their holder."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -9,6 +10,28 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
+
+# A full disk, a limit on the size of files, a quota, which Windows does not know.
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_REFUSALS = _NO_ROOM | {
+    errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether a disk or a folder is the cause, which the user can mend, and no mistake of the code."""
+    return error.errno in _REFUSALS
+
+
+def refusal(error: OSError) -> str:
+    """What the system would not do, and with which file: `No space left on device: runs/digits/r/config.yaml`."""
+    place = error.filename2 or error.filename
+    return f"{error.strerror or error}{f': {place}' if place else ''}"
+
+
+def remedy(error: OSError) -> str:
+    """What has to be done first: on a full disk, or one whose quota is used up, something else than elsewhere."""
+    return "make room there" if error.errno in _NO_ROOM else "mend that"
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
@@ -32,6 +55,17 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) 
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_in_place(path: Path, content: str) -> None:
+    """`write_atomically` for last words: a full disk, which takes no new file, takes them where the old ones are."""
+    try:
+        write_atomically(path, content)
+    except OSError:
+        with open(path, "r+b", buffering=0) as file:
+            file.write(content.encode(errors="backslashreplace"))
+            file.truncate()
+            os.fsync(file.fileno())
 
 
 def read_small(path: Path) -> str | None:

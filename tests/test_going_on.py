@@ -57,8 +57,8 @@ def test_the_same_command_goes_on_with_the_same_run(train, start, study):
     again.wait(60)
     assert [path.name for path in study.iterdir()] == [run.name]
     assert [row["step"] for row in rows(run)] == list(range(1, status(run)["step"] + 1))
-    assert [(entry["event"], entry["step"]) for entry in history(run)][:3] == [
-        ("start", 0), ("end", reached), ("start", reached),
+    assert [(entry["event"], entry["step"]) for entry in history(run)][:4] == [
+        ("start", 0), ("saved", 2), ("end", reached), ("start", reached),
     ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from lsgan.data.sources.room import NoRoomError, require_room
 from lsgan.data.sources.source import Item, Source
 from lsgan.data.store import ImageArray, Recipe
 from lsgan.errors import LsganError
-from lsgan.files import lock, sync, write_atomically
+from lsgan.files import lock, read_small, refusal, remedy, sync, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +64,9 @@ def pack(open_source: OpenSource, recipe: Recipe, folder: Path) -> None:
                 part.rename(folder)
                 sync(folder.parent)
     except OSError as error:
-        at = f" ({error.filename})" if error.filename else ""
         raise LsganError(
-            f"cannot pack into {folder.parent}: {error.strerror or error}{at}; free or mend it and start again, "
-            "or set data_dir (what is packed already is kept)"
+            f"cannot pack into {folder.parent}: {refusal(error)}; {remedy(error)} and start again, or set data_dir "
+            "(what is packed already is kept)"
         ) from error
 
 
@@ -124,11 +123,9 @@ class _Writer:
     def __enter__(self) -> "_Writer":
         path, note = self._part / "images.bin", self._part / "progress.json"
         path.touch()
-        if note.exists():
-            noted = json.loads(note.read_text())
-            if path.stat().st_size >= (noted["num_items"] - len(noted["skipped"])) * self.image_bytes:
-                self.num_items, self._skipped = noted["num_items"], [tuple(skipped) for skipped in noted["skipped"]]
-                self._brightest = noted.get("brightest")
+        noted = _noted(note)
+        if 0 <= (noted.num_items - len(noted.skipped)) * self.image_bytes <= path.stat().st_size:
+            self.num_items, self._skipped, self._brightest = noted
         self._file = open(path, "r+b")
         self._sha256, self._num_images = hashlib.sha256(), self.num_items - len(self._skipped)
         self._file.truncate(self._num_images * self.image_bytes)  # what came after the note is done again
@@ -201,6 +198,23 @@ class _Writer:
         }
         write_atomically(self._part / "store.json", json.dumps(meta, indent=1, ensure_ascii=False))
         (self._part / "progress.json").unlink(missing_ok=True)
+
+
+class _Note(NamedTuple):
+    num_items: int  # that an earlier process has dealt with
+    skipped: list[tuple[int, str, str]]
+    brightest: int | None
+
+
+def _noted(path: Path) -> _Note:
+    """The note of an earlier process; of nothing if there is none, or none that can be read."""
+    try:
+        note = json.loads(read_small(path) or "")
+        skipped = [(int(i), str(name), str(reason)) for i, name, reason in note["skipped"]]
+        brightest = note.get("brightest")
+        return _Note(int(note["num_items"]), skipped, None if brightest is None else int(brightest))
+    except (ValueError, KeyError, TypeError):
+        return _Note(0, [], None)
 
 
 def _in_order(decode: Callable[[Sequence[Item]], list[_Decoded]], items: Iterator[Item]) -> Iterator[list[_Decoded]]:

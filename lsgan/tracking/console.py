@@ -26,6 +26,7 @@ class _ConsoleHandler(logging.Handler):
 
 def show_log_lines(world: World = ALONE) -> None:
     """Sends the package's log lines to the console, of ranks above 0 warnings only; once a process."""
+    logging.raiseExceptions = False  # a full disk costs log lines, W&B's too, and no page of tracebacks for each
     logger = logging.getLogger("lsgan")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
