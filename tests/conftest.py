@@ -18,9 +18,11 @@ import copy
 import functools
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +132,37 @@ def train(python):
         return python("train.py", *overrides, **options)
 
     return run
+
+
+class Disk:
+    """A file system of 2 MB of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fill(self) -> None:
+        """Takes all the room that is left."""
+        with suppress(OSError), open(self.path / "ballast", "ab", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    def make_room(self) -> None:
+        """Gives it back."""
+        (self.path / "ballast").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Disk]:
+    """A small disk, which may become full; it takes a right to mount."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", path], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield Disk(path)
+    subprocess.run(["umount", "-l", path], check=True)
 
 
 def drawing(seed: int, size: tuple[int, int] = (340, 256)) -> Image.Image:

@@ -13,6 +13,8 @@ from torch.testing import assert_close
 from lsgan import config
 from lsgan import run as module
 from lsgan.errors import LsganError
+from lsgan.files import is_refusal
+from lsgan.tracking.run_folder import RunFolder
 
 OLD = Path(__file__).parent / "fixtures" / "runs-0.1"
 SMALL = (
@@ -189,8 +191,6 @@ class KilledError(BaseException):
 
 
 def kill_at(monkeypatch, step):
-    from lsgan.tracking.run_folder import RunFolder
-
     log = RunFolder.log
 
     def killed(folder, record):
@@ -217,3 +217,82 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(go, trai
     assert rows(folder) == rows(whole)
     assert_close(weights(folder), weights(whole), atol=0, rtol=0)
     assert not (whole / "metrics.set-aside.jsonl").exists()
+
+
+# A full disk
+
+
+def full_from(disk, monkeypatch, name):
+    """Fills the disk when `RunFolder.name` is called."""
+    method = getattr(RunFolder, name)
+
+    def called(*args, **options):
+        disk.fill()
+        return method(*args, **options)
+
+    monkeypatch.setattr(RunFolder, name, called)
+
+
+def full_at(disk, monkeypatch, step):
+    """Fills the disk before what there is to say of a step is written."""
+    log = RunFolder.log
+
+    def called(folder, record):
+        if record.step == step:
+            disk.fill()
+        log(folder, record)
+
+    monkeypatch.setattr(RunFolder, "log", called)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 4, 6])
+def test_a_disk_that_becomes_full_costs_nothing_but_time(go, trained, folder, disk, monkeypatch, caplog, step):
+    run = disk.path / "digits" / "r"
+    last = (
+        "goes on from step 4" if step == 6 else "goes on from step 2" if step == 4 else "begins at step 0 again, noth"
+    )
+    with monkeypatch.context() as patch:
+        full_at(disk, patch, step)
+        with pytest.raises(
+            LsganError,
+            match=r"^the last checkpoint could not be written to .*checkpoints \(No space left on device\): make room "
+            rf"there and start again, python train.py resume={run} {last}",
+        ) as told:
+            go(f"runs_dir={disk.path}")
+    assert status(run) == {"status": "failed", "step": 6, "reason": str(told.value)}
+    assert [path.suffix for path in run.rglob("*") if path.suffix in (".part", ".new")] == []
+    disk.make_room()
+    caplog.clear()
+    go(f"resume={run}")
+    assert rows(run) == rows(folder)
+    assert_close(weights(run), weights(folder), atol=0, rtol=0)
+    assert status(run)["status"] == "finished"
+
+
+@pytest.mark.parametrize("moment", ["open", "start"])
+def test_a_disk_that_is_full_at_the_start_is_one_sentence(go, trained, folder, disk, monkeypatch, moment):
+    run = disk.path / "digits" / "r"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            full_from(disk, patch, moment)
+            with pytest.raises(LsganError, match=r"cannot be written \(No space left on device.*\): .*make room there"):
+                go(f"runs_dir={disk.path}")
+    disk.make_room()
+    go(f"runs_dir={disk.path}")
+    assert rows(run) == rows(folder)
+
+
+def test_a_disk_that_becomes_full_while_a_run_is_closed(go, trained, folder, disk, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        full_from(disk, patch, "_end")
+        go(f"runs_dir={disk.path}")
+    assert status(disk.path / "digits" / "r") == {"status": "finished", "step": 6, "reason": None}
+    assert rows(disk.path / "digits" / "r") == rows(folder)
+
+
+@pytest.mark.parametrize("place", ["file", "r" * 300])
+def test_places_that_cannot_be(go, tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises((LsganError, OSError)) as told:  # the command makes a sentence of both
+        go(f"runs_dir={tmp_path / place}")
+    assert isinstance(told.value, LsganError) or is_refusal(told.value)

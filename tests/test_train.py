@@ -214,6 +214,26 @@ COLLAPSED = ("collapse_steps=4", "collapse_diversity=1")  # no young G is as div
 ALARM = r"G makes nearly one sample: over the last 4 steps the median diversity of its batches is 0\.\d+ of the real"
 
 
+@pytest.mark.slow
+def test_a_disk_that_wandb_fills_costs_nothing_but_time(train, disk, tmp_path):
+    """All that is said of it is a few lines; with room again the same command ends with the same run."""
+    (disk.path / "ballast").write_bytes(bytes(1_700_000))
+    short = ("steps=60", "log_every=1", "sample_every=2", "checkpoint_every=8", *SMALL[4:], "runtime=cpu", "run=r")
+    result = train(*short, f"runs_dir={disk.path}", expect=1, fresh=True)
+    assert result.stderr.startswith("error: the last checkpoint could not be written to ")
+    assert result.stderr.count("\n") == 1
+    assert "W&B died" in result.stdout
+    assert not re.search("Traceback|Logging error", result.stdout)
+    assert len(result.stdout.splitlines()) < 40
+    full, whole = disk.path / "digits" / "r", tmp_path / "runs" / "digits" / "r"
+    assert (status(full)["status"], status(full)["step"]) == ("failed", 60)
+    disk.make_room()
+    train(*short, *OFF, f"runs_dir={disk.path}")
+    train(*short, *OFF)
+    assert without_speed(full) == without_speed(whole)
+    assert_close(state(full, 60), state(whole, 60), atol=0, rtol=0)
+
+
 def test_a_collapse_is_marked_everywhere_and_training_goes_on(train, tmp_path):
     output = train(*SMALL, *COLLAPSED, "run=r", "runtime=cpu").stdout
     run = tmp_path / "runs" / "digits" / "r"

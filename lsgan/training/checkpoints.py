@@ -128,19 +128,21 @@ class Checkpoints:
             NoSoundCheckpointError: there are only damaged ones.
             LsganError: they cannot be read, or the newest does not fit or is of another format version.
         """
-        damaged: dict[Path, DamagedCheckpointError] = {}
+        damaged: list[tuple[Path, DamagedCheckpointError]] = []
         for path in reversed(_checkpoints(self.folder)):
             try:
                 found = load(path, state)
             except DamagedCheckpointError as error:
-                damaged[path] = error
+                damaged.append((path, error))
                 continue
-            for path, error in damaged.items():
-                log.warning("%s; going on from the one before", error)
-                path.rename(path.with_name(f"{path.name}.damaged"))
+            for later, reason in damaged:
+                log.warning("%s; going on from the one before", reason)
+                later.rename(later.with_name(f"{later.name}.damaged"))
             return found
-        for error in damaged.values():
-            raise NoSoundCheckpointError(f"{self.folder} holds no sound checkpoint: start another run") from error
+        if damaged:
+            raise NoSoundCheckpointError(f"{self.folder} holds no sound checkpoint: start another run") from damaged[0][
+                1
+            ]
         return None
 
     def advice(self) -> str:

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -352,3 +353,64 @@ def test_a_disk_that_takes_no_more_keeps_what_is_packed(tmp_path, noted_often):
     packed(source, tmp_path / "store")
     assert min(source.loaded) > 100
     assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+
+
+SPOILT = [b"", b"\0" * 99, b"\xff\xfe\x00", b"[]", b"{}", b'{"num_items": -3, "skipped": []}', None]
+
+
+def spoil(path, content):
+    """None: a folder lies in its place."""
+    path.unlink(missing_ok=True)
+    path.mkdir() if content is None else path.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", SPOILT)
+@pytest.mark.parametrize("name", ["progress.json", "labels.npy", "preview.jpg", "store.json"])
+def test_a_spoilt_file_of_an_unfinished_store_is_made_again_or_is_one_sentence(tmp_path, noted_often, name, content):
+    interrupted(Colours(200, classes=["a", "b", "c"]), tmp_path / "store", at=150)
+    path = tmp_path / ".store.part" / name
+    spoil(path, content)
+    told = None
+    try:
+        packed(Colours(200, classes=["a", "b", "c"]), tmp_path / "store")
+    except LsganError as error:
+        told = str(error)
+    if told is None:
+        packed(Colours(200, classes=["a", "b", "c"]), tmp_path / "whole")
+        assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+    else:
+        assert content is None
+        assert str(path) in told
+        assert "mend that and start again" in told
+
+
+@pytest.mark.parametrize("content", SPOILT)
+@pytest.mark.parametrize("name", ["labels.npy", "preview.jpg", "store.json", "images.bin"])
+def test_a_spoilt_file_of_a_store_is_done_without_or_is_one_sentence(tmp_path, name, content):
+    folder = tmp_path / "store"
+    packed(Colours(9, classes=["a", "b", "c"]), folder)
+    spoil(folder / name, content)
+    if name == "preview.jpg":
+        assert len(open_store(folder).images) == 9
+        return
+    with pytest.raises((LsganError, IsADirectoryError)) as told:  # `ImageDataset.prepare` makes a sentence of both
+        open_store(folder)
+    assert content is None or re.search(
+        r"store.*: delete .*store to pack again|store.*: delete it to pack", str(told.value)
+    )
+
+
+@pytest.mark.parametrize("room", [0, 1_000_000])
+def test_a_full_disk_is_one_sentence(tmp_path, disk, noted_often, room):
+    source = Colours(8_000, known=False)  # 1.5 MB
+    disk.fill()
+    with open(disk.path / "ballast", "r+b") as ballast:
+        ballast.truncate(ballast.seek(0, 2) - room)
+    for _ in range(2):
+        with pytest.raises(
+            LsganError,
+            match=r"^cannot pack into .*: No space left on device.*; make room there and start again, or set",
+        ):
+            packed(source, disk.path / "packed" / "store")
+    disk.make_room()
+    assert len(packed(source, disk.path / "packed" / "store").images) == 8_000
