@@ -255,7 +255,7 @@ def test_a_spoilt_file_stops_nothing_or_is_one_sentence(folder, name, content, c
         assert rows(folder)[-1] == {"step": 3, "x": 3.0}
         assert status(folder)["status"] == "finished"
     else:
-        assert content is None
+        assert content is None or name == "samples"
         assert str(path) in told
         assert "\n" not in told
     assert "Traceback" not in capfd.readouterr().err
