@@ -125,7 +125,7 @@ def _by_folders(images: Sequence[str], is_stylegans: bool) -> tuple[Labels | Non
     if beside:
         outside = f"{len(beside):,} of {len(names):,} images, first {beside[0]}"
         return None, f"none (outside of the folders {names_of(folders)}: {outside})"
-    if are_parts(names) or (is_stylegans and are_numbers(folders)):
+    if are_numbers(folders) and (is_stylegans or are_parts(names)):
         return None, f"none (the {len(folders)} folders {names_of(folders)} only number parts of the whole)"
     return class_folders(names), f"the {len(folders)} folders {names_of(folders)}{_alike(folders)}"
 

@@ -75,7 +75,10 @@ def are_parts(names: Sequence[str]) -> bool:
 
 def listed_name(name: object) -> str:
     """The name of a file, however a list writes it: with "\\" or "./", composed or decomposed letters."""
-    return unicodedata.normalize("NFC", str(PurePosixPath(str(name).replace("\\", "/"))))
+    text = str(name).replace("\\", "/")
+    if "./" in text or "//" in text or text.endswith("/"):  # there may be millions
+        text = str(PurePosixPath(text))
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def read_list(where: str, content: bytes) -> dict[str, str] | None:
