@@ -1,6 +1,8 @@
 """`python -m lsgan.sample …` as a user types it."""
 
+import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -91,6 +93,27 @@ def test_class_folders_are_sampled_where_the_images_are_not(train, sample, tmp_p
     assert sorted(str(path.relative_to(tmp_path / "some")) for path in (tmp_path / "some").rglob("*.png")) == [
         "0/000000.png", "0/000001.png", "1/000000.png", "1/000001.png", "grid.png",
     ]  # fmt: skip
+
+
+def test_stylegans_zip_is_trained_on_and_sampled_by_its_labels(train, sample, tmp_path):
+    names = [f"{i // 3:05d}/img{i:08d}.png" for i in range(8)]
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "x.png")
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.write(tmp_path / "x.png", name)
+        archive.writestr("dataset.json", json.dumps({"labels": [[name, i % 5] for i, name in enumerate(names)]}))
+    faces = (
+        "dataset=image_folder",
+        "dataset.root=faces.zip",
+        "dataset.resolution=16",
+        "architecture=dcgan_conditional",
+    )
+    told = train(*faces, *SHORT, "batch_size=2").stdout
+    assert "\nclasses: 5 of dataset.json: 0, 1, 2, 3, 4\n" in told
+    sample("run=runs/image_folder/r", "num_images=2", "label=4", "out=some")
+    assert len(list((tmp_path / "some" / "4").glob("*.png"))) == 2
+    error = sample("run=runs/image_folder/r", "label=5", expect=1).stderr
+    assert error == "error: label=5 must be in [0, 5)\n"
 
 
 def test_mistakes(sample, tmp_path):

@@ -140,9 +140,10 @@ def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> 
     if is_conditional(settings.architecture):
         given["num_classes"] = dataset.num_classes
         if dataset.num_classes is None:
+            why = getattr(dataset, "classes_told", "none").removeprefix("none")
             raise LsganError(
-                f"architecture: it wants labels, but dataset={dataset.name} has none: choose another one (of a folder, "
-                "every image must be in one of at least two class folders, or in labels.json or labels.csv)"
+                f"architecture: it wants labels, but dataset={dataset.name} has none{why}: choose another one (of a "
+                "folder, every image must be in one of at least two class folders, or in labels.json or labels.csv)"
             )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, "weights").initial_seed())

@@ -29,8 +29,8 @@ from lsgan.data.sources.decode import Fit, fit
 from lsgan.data.sources.depth import brightest, has_16_bits
 from lsgan.data.sources.kinds import told
 from lsgan.data.sources.room import NoRoomError, require_room
-from lsgan.data.sources.source import Item, Source
-from lsgan.data.store import ImageArray, Recipe
+from lsgan.data.sources.source import Item, Reading, Source
+from lsgan.data.store import ImageArray, Recipe, reading_note
 from lsgan.errors import LsganError
 from lsgan.files import lock, read_small, refusal, remedy, sync, write_atomically
 
@@ -97,7 +97,7 @@ def _write(part: Path, source: Source, recipe: Recipe) -> None:
         for decoded in _in_order(partial(_decode, how=how), items):
             writer.add(decoded)
             progress.advance(bar, len(decoded))
-        writer.finish(recipe, source.classes, getattr(source, "left_out", {}))
+        writer.finish(recipe, source)
 
 
 class _Decoded(NamedTuple):
@@ -162,7 +162,7 @@ class _Writer:
         write_atomically(self._part / "progress.json", note)
         self._noted = time.monotonic()
 
-    def finish(self, recipe: Recipe, classes: Sequence[str] | None, left_out: Mapping[str, Sequence[str]]) -> None:
+    def finish(self, recipe: Recipe, source: Source) -> None:
         """Writes all that describes the images, and takes the note away.
 
         Raises:
@@ -172,6 +172,9 @@ class _Writer:
             raise LsganError(_nothing_message(recipe.source, self._skipped))
         if self._skipped:
             log.warning("%s", _skipped_message(self._skipped, self.num_items))
+        left_out: Mapping[str, Sequence[str]] = getattr(source, "left_out", {})
+        reading: Reading | None = getattr(source, "reading", None)
+        classes = source.classes
         num_left_out = {kind: len(names) for kind, names in left_out.items()}
         if left_out:
             log.warning("left out: %s", told(num_left_out))
@@ -192,6 +195,7 @@ class _Writer:
             "num_skipped": len(self._skipped),
             "left_out": num_left_out,
             "classes": None if classes is None else list(classes),
+            **({} if reading is None else {"reading": reading_note(reading)}),
             "recipe": recipe.settings(),
             "resize": "bilinear, antialiased; JPEG decoded at no less than twice the resolution",
             "sha256": self._sha256.hexdigest(),

@@ -12,6 +12,7 @@ pack.py writes stores.
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lsgan.data.sources.classes import names_of
 from lsgan.data.sources.decode import Fit
+from lsgan.data.sources.source import Reading
+from lsgan.data.sources.splits import Splits
 from lsgan.errors import LsganError
+from lsgan.files import write_atomically
 
 FORMAT_VERSION = 2
 
@@ -35,11 +40,13 @@ class Recipe:
         source: says which images these are.
         fingerprint: of the files that hold them; changes when they do.
         fit: how they become squares.
+        split: which splits, where it is not simply everything.
     """
 
     source: str
     fingerprint: str
     fit: Fit
+    split: str | None = None
 
     def settings(self) -> dict[str, object]:
         """As store.json keeps it. What came after the first version is told where it is set, for the name's sake."""
@@ -52,6 +59,7 @@ class Recipe:
             "channels": self.fit.channels,
             "crop": self.fit.crop,
             **bits,
+            **({} if self.split is None else {"split": self.split}),
         }
 
     def digest(self) -> str:
@@ -66,6 +74,7 @@ class Store(NamedTuple):
     labels: npt.NDArray[np.int64] | None  # [N]
     classes: list[str] | None
     sha256: str  # of the images
+    told: str = "none"  # what was taken for classes, for people
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -86,7 +95,35 @@ def open_store(folder: Path) -> Store:
     if size != needed:
         raise LsganError(f"{path} has {size} bytes, not {needed}: delete {folder} to pack again")
     images = np.memmap(path, np.uint8, mode="r", shape=shape)
-    return Store(folder, images, _labels(folder, meta), meta["classes"], meta["sha256"])
+    return Store(folder, images, _labels(folder, meta), meta["classes"], meta["sha256"], _told(meta))
+
+
+def noted_reading(meta: dict[str, Any]) -> Reading | None:
+    """How the place of the images was understood; None if there is none, or an earlier version packed it."""
+    try:
+        told, there, taken = (meta["reading"][key] for key in ("told", "there", "taken"))
+        return Reading(str(told), Splits(list(there), list(taken)))
+    except (KeyError, TypeError):
+        return None
+
+
+def reading_note(reading: Reading) -> dict[str, Any]:
+    """The same as store.json keeps it."""
+    return {"told": reading.told, **reading.splits._asdict()}
+
+
+def note_reading(folder: Path, reading: Reading) -> None:
+    """Writes down how the place of the images is understood, so that it need not be looked through again."""
+    with suppress(OSError):  # the store may be for reading alone
+        text = json.dumps({**read_meta(folder), "reading": reading_note(reading)}, indent=1, ensure_ascii=False)
+        write_atomically(folder / "store.json", text)
+
+
+def _told(meta: dict[str, Any]) -> str:
+    reading, classes = noted_reading(meta), meta["classes"]
+    if reading is not None:
+        return reading.told
+    return "none" if classes is None else f"{len(classes)}: {names_of(classes)}"
 
 
 def _labels(folder: Path, meta: dict[str, Any]) -> npt.NDArray[np.int64] | None:

@@ -69,6 +69,11 @@ class ImageDataset(ABC):
         return None
 
     @property
+    def classes_told(self) -> str:
+        """What was taken for classes, for people, as far as it is known before the images are read."""
+        return "none"
+
+    @property
     def labels_shown(self) -> Tensor | None:
         """A row of each class; of ten, spread over all, if there are more."""
         if self.num_classes is None:
@@ -111,6 +116,7 @@ class ImageDataset(ABC):
             raise LsganError(f"{self.name}: {error.filename or data_dir} cannot be read ({error.strerror})") from error
         shape = "×".join(map(str, store.images.shape[1:]))
         log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
+        log.info("classes: %s", store.told)
         return store
 
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
@@ -132,6 +138,9 @@ class ImageDataset(ABC):
 
     def _recipe(self, data_dir: Path, fingerprint: str) -> Recipe:
         return Recipe(self.source_id(data_dir), fingerprint, Fit(self.resolution, self.channels, self.crop, self.bits))
+
+    def _place(self, data_dir: Path, recipe: Recipe) -> Path:
+        return data_dir / "packed" / f"{self.name}-{recipe.digest()}"
 
     def _stores(self, data_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Every whole store of this name, the newest first, and the recipe that it was made by."""
@@ -157,13 +166,17 @@ class ImageDataset(ABC):
         """A store of these images and settings, when the files that it was made from are gone."""
         wanted = self._recipe(data_dir, "").settings()
         for folder, made_by in self._stores(data_dir):
-            if not differences({**made_by, "fingerprint": ""}, wanted):
+            if not differences({**made_by, "fingerprint": "", "split": None}, wanted) and self._holds_wanted(folder):
                 log.info("the files of %s are not there; what was packed from them is", self.name)
                 return folder
         return None
 
+    def _holds_wanted(self, folder: Path) -> bool:
+        """Whether a store of these images and settings holds those of them that are wanted."""
+        return True
+
     def _packed_store(self, data_dir: Path, recipe: Recipe) -> Path:
-        folder = data_dir / "packed" / f"{self.name}-{recipe.digest()}"
+        folder = self._place(data_dir, recipe)
         if not folder.exists():
             for other, made_by in self._stores(data_dir):
                 if made_by.get("source") == recipe.source:

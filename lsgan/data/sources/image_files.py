@@ -9,10 +9,11 @@ from typing import Protocol
 
 from PIL import Image
 
+from lsgan.data.sources.classes import Place, find_labels, of_splits
 from lsgan.data.sources.decode import MAX_BYTES, START, open_image
 from lsgan.data.sources.kinds import LOOKED_FOR, sort_out, told
-from lsgan.data.sources.labels import LABEL_FILES, Labels, class_folders, common_folder, read_labels
-from lsgan.data.sources.source import Item
+from lsgan.data.sources.source import Item, Reading
+from lsgan.data.sources.splits import ALL
 from lsgan.errors import LsganError
 
 
@@ -30,20 +31,25 @@ class ImageFiles:
 
     Args:
         where: the place, for messages.
-        names: of all its files, "/" between folders.
+        names: of all its files, "/" between folders (or "\\", as some programs write them into a zip).
         read: their content.
+        split: as `splits.choose` takes it.
 
     Raises:
-        LsganError: none of the files is an image, or a list of labels cannot be read.
+        LsganError: none of the files is an image, there is no such split, or a list of labels cannot be read.
     """
 
-    def __init__(self, where: Path, names: Sequence[str], read: Read) -> None:
-        self._read = read
-        self._names, self.left_out = sort_out(names, partial(read, size=START))
-        if not self._names:
+    def __init__(self, where: Path, names: Sequence[str], read: Read, split: Sequence[str] | None = ALL) -> None:
+        spelt = {name.replace("\\", "/"): name for name in names}
+        self._read = lambda name, size=-1: read(spelt[name], size)
+        images, self.left_out = sort_out(spelt, partial(self._read, size=START))
+        if not images:
             others = told({kind: len(those) for kind, those in self.left_out.items()})
             raise LsganError(f"no images in {where} (looked for {LOOKED_FOR}){'; it holds ' * bool(others)}{others}")
-        self._labels = _labels(where, self._names, names, read)
+        place = Place(where, list(spelt), self._read)
+        self._names, splits, of = of_splits(images, place, split)
+        self._labels, taken = find_labels(self._names, images, place)
+        self.reading = Reading(taken + of, splits)
 
     @property
     def num_items(self) -> int:
@@ -67,9 +73,9 @@ class ImageFiles:
 
 
 @contextmanager
-def image_folder(root: Path) -> Iterator[ImageFiles]:
-    """Every image below `root`; symbolic links are followed, each folder is entered once."""
-    yield ImageFiles(root, list(walk(root)), partial(read_file, root))
+def image_folder(root: Path, split: Sequence[str] | None = ALL) -> Iterator[ImageFiles]:
+    """Every image below `root`; symbolic links are followed, each folder is entered once. Raises as `ImageFiles`."""
+    yield ImageFiles(root, list(walk(root)), partial(read_file, root), split)
 
 
 def walk(root: Path) -> Iterator[str]:
@@ -97,27 +103,6 @@ def _is_file(path: str) -> bool:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read) -> Labels | None:
-    """By a list beside the images, else by their folders."""
-    present, common = set(files), common_folder(images)
-    listed = [f"{folder}{name}" for folder in {"", common} for name in LABEL_FILES if f"{folder}{name}" in present]
-    if len(listed) > 1:
-        raise LsganError(f"{where} holds {' and '.join(sorted(listed))}: keep one of them")
-    if not listed:
-        return class_folders(images)
-    beside = len(listed[0].rpartition("/")[0])
-    return read_labels(
-        f"{where}/{listed[0]}", _list(where, listed[0], read), [name[beside:].lstrip("/") for name in images]
-    )
-
-
-def _list(where: Path, name: str, read: Read) -> bytes:
-    try:
-        return read(name)
-    except ValueError as error:
-        raise LsganError(f"{where}: the list of labels {name} cannot be read: {error}") from error
 
 
 def read_file(root: Path, name: str, size: int = -1) -> bytes:

@@ -77,9 +77,11 @@ def is_image(name: str) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Whether the file or a folder above it is hidden."""
-    if not (name.startswith(".") or "/." in name or "__MACOSX" in name):  # quickly, for there may be millions
+    if not (
+        name.startswith(".") or "/." in name or "__MACOSX" in name or "@eaDir" in name
+    ):  # quick: there are millions
         return False
-    return any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in name.split("/"))
+    return any(part in ("__MACOSX", "@eaDir") or (part.startswith(".") and part.strip(".")) for part in name.split("/"))
 
 
 def kind(name: str) -> str:

@@ -3,11 +3,12 @@
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lsgan.data.sources.image_files import ImageFiles, Read, refuse_huge
+from lsgan.data.sources.splits import ALL
 from lsgan.errors import LsganError
 
 # What reading a zip may raise: damaged, in a compression that Python does not have, or encrypted.
@@ -17,14 +18,14 @@ _END_BYTES = 22 + 0xFFFF  # with the longest comment
 
 
 @contextmanager
-def image_zip(path: Path) -> Iterator[ImageFiles]:
+def image_zip(path: Path, split: Sequence[str] | None = ALL) -> Iterator[ImageFiles]:
     """Every image in a zip file; a member that cannot be read is one image that cannot be read.
 
     Raises:
-        LsganError: the file is not a zip that can be read here.
+        LsganError: as `ImageFiles`, or the file is not a zip that can be read here.
     """
     with opened_zip(path) as archive:
-        yield ImageFiles(path, zip_names(archive), zip_reader(archive))
+        yield ImageFiles(path, zip_names(archive), zip_reader(archive), split)
 
 
 def zip_names(archive: zipfile.ZipFile) -> list[str]:

@@ -145,3 +145,13 @@ def test_the_files_are_looked_at_once(tmp_path, monkeypatch):
     files().prepare(tmp_path)
     files().prepare(tmp_path)
     assert len(asked) == 2
+
+
+def test_what_was_taken_for_classes_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "number").write_text("3")
+    files().prepare(tmp_path)
+    assert "classes: none" in caplog.messages
+    caplog.clear()
+    Digits(name="digits", resolution=8, channels=1).prepare(tmp_path)
+    assert "classes: 10: 0, 1, 2, 3, 4, …" in caplog.messages
