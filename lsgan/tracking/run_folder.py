@@ -103,7 +103,7 @@ class RunFolder:
         self._warnings = {flag: told for flag, told in record.status.warnings.items() if told.get("step", 0) <= step}
         write_atomically(self.config_path, config_yaml)
         (self.path / "samples").mkdir(exist_ok=True)
-        self._log_file = _LogFile(self.path / "train.log")
+        self._log_file = _LogFile(self.path / "train.log", encoding="utf-8", errors="backslashreplace")
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("lsgan").addHandler(self._log_file)
         rows = [row for row in record.rows if row["step"] <= step]
