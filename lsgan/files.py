@@ -1,5 +1,6 @@
 """Files that are whole or not there, whatever kills the process, and locks that die with their holder."""
 
+import errno
 import logging
 import os
 import shutil
@@ -62,6 +63,25 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_held(lock: Path) -> bool | None:
+    """Whether a process holds the lock (a `FileLock`); None where that cannot be told.
+
+    Looking shares the lock for an instant with others who look: whoever wants to hold it must try for longer than that.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        with open(lock, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return True if error.errno in (errno.EAGAIN, errno.EACCES) else None
+    return False
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def find_checkpoint(record: RunRecord, name: str | Path | int | None) -> Path:
             raise LsganError(f"{record.path} holds no checkpoint yet")
         return record.checkpoints[max(record.checkpoints)]
     own = record.path / "checkpoints"
-    for path in (Path(str(name)).expanduser(), own / str(name), own / f"{name}.pt"):
+    for path in (Path(str(name)).expanduser(), record.path / str(name), own / str(name), own / f"{name}.pt"):
         if path.is_file():
             return path
     step = re.fullmatch(r"(?:step-)?(\d+)(?:\.pt)?", str(name))

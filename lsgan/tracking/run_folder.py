@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 95
 
+_LOCK_SECONDS = 0.5  # for which it is tried: one who looks whether a run is going on (`is_held`) is gone long before
+
 
 class RunFolder:
     """config.yaml, status.json, metrics.jsonl, history.jsonl, samples/, checkpoints/ and train.log of one run."""
@@ -67,7 +69,7 @@ class RunFolder:
             if not folder.config_path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
                 raise LsganError(f"{path} exists already and is not a run folder: choose another run=<name>")
             try:
-                folder._lock.acquire(timeout=0)
+                folder._lock.acquire(timeout=_LOCK_SECONDS, poll_interval=_LOCK_SECONDS / 10)
             except Timeout:
                 raise LsganError(f"another process is training in {path}: stop that one, or name another run") from None
         return folder

@@ -49,7 +49,7 @@ class RunRecord:
         text = self._read("config.yaml")
         try:
             content = yaml.safe_load(text or "")
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
             self.troubles.append(f"{self.path / 'config.yaml'} is not readable YAML ({' '.join(str(error).split())})")
             return {}
         return content if isinstance(content, dict) else {}
@@ -144,7 +144,7 @@ class RunRecord:
     def _parsed(self, text: str, name: str | None) -> dict[str, Any] | None:
         try:
             content = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if isinstance(content, dict):
             return content
