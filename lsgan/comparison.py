@@ -15,6 +15,7 @@ from lsgan.files import is_held
 from lsgan.tracking.run_record import RunRecord
 
 _TRACES = ("config.yaml", "status.json", "metrics.jsonl", "history.jsonl", "checkpoints")
+_ENDED = ("finished", "failed", "collapsed", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def compared(folder: Path) -> list[Compared]:
     if not folder.is_dir():
         raise LsganError(f"{folder} is not a folder: name that of a study, or of all (runs_dir)")
     paths = [folder, *folder.glob("*"), *folder.glob("*/*")]  # a run, a study, or a folder of studies
-    runs = sorted(path for path in paths if path.is_dir() and not path.name.startswith(".") and _is_run(path))
+    found = {path for path in paths if not _is_hidden(path.relative_to(folder)) and _is_run(path)}
+    runs = sorted(path for path in found if found.isdisjoint(path.parents))  # what lies in a run is none
     if not runs:
         raise LsganError(f"{folder} holds no runs: they are at <runs_dir>/<study>/<run>")
     studies: dict[Path, list[RunRecord]] = {}
@@ -68,20 +70,32 @@ def compared(folder: Path) -> list[Compared]:
     return [run for records in studies.values() for run in _study(records)]
 
 
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _is_run(path: Path) -> bool:
     try:
-        return any((path / name).exists() for name in _TRACES)
+        return path.is_dir() and any((path / name).exists() for name in _TRACES)
     except OSError:  # it may not be looked into: that is to be told
         return True
 
 
 def _study(records: Sequence[RunRecord]) -> list[Compared]:
-    configs = [flat(record.config) for record in records]
+    configs = [_flat(record) for record in records]
     keys = _differing(configs)
     return [
-        Compared(record, {key: config[key] for key in keys if key in config}, _status(record), _steps(record))
+        Compared(record, {key: config[key] for key in keys if key in config}, _status(record, config), _steps(config))
         for record, config in zip(records, configs, strict=True)
     ]
+
+
+def _flat(record: RunRecord) -> dict[str, Any]:
+    try:
+        return flat(record.config)
+    except RecursionError:  # YAML can hold itself
+        record.troubles.append(f"{record.path / 'config.yaml'} is not the config of a run")
+        return {}
 
 
 def _differing(configs: Sequence[dict[str, Any]]) -> list[str]:
@@ -104,18 +118,18 @@ def _tells(key: str) -> bool:
     return rule is None or (rule.role is not Role.COMMAND and key != "data_dir")
 
 
-def _status(record: RunRecord) -> str:
-    if not record.config:
+def _status(record: RunRecord, config: dict[str, Any]) -> str:
+    if not config:
         return "damaged"
     name = record.status.name
-    if name not in ("running", "unknown"):
+    if name in _ENDED:
         return name
     held = is_held(record.path / ".lock")
-    if name == "unknown":
+    if name != "running":
         return "running" if held else "damaged"  # it is just being begun, or what it wrote down is lost
-    return "killed" if held is False else "running"
+    return "killed" if held is False else name
 
 
-def _steps(record: RunRecord) -> int | None:
-    steps = record.config.get("steps")
+def _steps(config: dict[str, Any]) -> int | None:
+    steps = config.get("steps")
     return steps if isinstance(steps, int) else None

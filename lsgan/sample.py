@@ -78,7 +78,7 @@ def main() -> None:
 
 def _wanted(words: list[str]) -> SampleSettings:
     """The command line. Values are text until the settings say what they are: YAML takes 000060 for an octal 48."""
-    values = dict(word.split("=", 1) if "=" in word else (word, "???") for word in words)
+    values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
     given = {key: value for key, value in values.items() if value not in ("", "null")}
     return typed(SampleSettings, OmegaConf.create(given))
 
