@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +14,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from lsgan import terminal
 from lsgan.config import CONF_DIR, all_keys, composed
 from lsgan.config.components import did_you_mean
 from lsgan.config.places import is_group
 from lsgan.config.saved import REMOVED
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.files import is_refusal, refusal, remedy
+from lsgan.tracking.console import show_log_lines
 from lsgan.world import ALONE, World
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
-EXIT_TERMINATED = 143  # and for SIGTERM
+EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells tell of a command that a signal has ended
 
 
 def run(main: Callable[[], None], world: World = ALONE) -> None:
@@ -31,13 +33,16 @@ def run(main: Callable[[], None], world: World = ALONE) -> None:
 
     The traceback of a run's failure is in its train.log.
     """
+    terminal.make_undemanding()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
     sys.argv[1:] = for_saved_config(sys.argv[1:])
     try:
         with _refusals_told():
             main()
-    except KeyboardInterrupt as error:
-        sys.exit(EXIT_TERMINATED if isinstance(error, TerminatedError) else EXIT_INTERRUPTED)
+    except TerminatedError as error:
+        sys.exit(128 + error.number)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     except (LsganError, HydraException, OmegaConfBaseException) as error:
         if not getattr(error, "shown", False):
             _show(explain(error), world)
@@ -50,6 +55,9 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
     def decorate(function: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
         @functools.wraps(function)
         def wrapped(cfg: DictConfig) -> None:
+            terminal.make_undemanding()  # a launcher may have started a process for this job
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                show_log_lines(world, brief=True)
             try:
                 with _refusals_told():
                     function(cfg)
@@ -82,6 +90,7 @@ def _refusals_told() -> Iterator[None]:
 
 def world_or_exit() -> World:
     """The ranks, as the environment tells them; the process ends with a sentence where that makes no sense."""
+    terminal.make_undemanding()
     try:
         return World.from_environment()
     except LsganError as error:

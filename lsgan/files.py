@@ -3,11 +3,14 @@
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from lsgan.errors import LsganError
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +96,77 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_held(lock: Path) -> bool | None:
+    """Whether a process holds the lock (a `FileLock`); None where that cannot be told.
+
+    Looking shares the lock for an instant with others who look: whoever wants to hold it must try for longer than that.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        with open(lock, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return True if error.errno in (errno.EAGAIN, errno.EACCES) else None
+    return False
+
+
+@contextmanager
+def put_in_place(folder: Path) -> Iterator[Path]:
+    """An empty folder to write into; when the body has ended well it takes the place of `folder`, as a whole.
+
+    Until then, and if the body fails or is killed, what was there before stays. It lies beside its place under a hidden
+    name; what a kill left there is taken up by the next one.
+
+    Raises:
+        LsganError: another process is at it.
+        OSError: the disk does not take it.
+    """
+    folder = folder.resolve()  # what a link leads to
+    unfinished, before = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
+    unfinished.mkdir(parents=True, exist_ok=True)
+    held = FileLock(unfinished / ".lock")  # goes along with the folder: nobody else comes between
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise LsganError(f"another process is writing {folder}: let it end, or name another folder") from None
+    try:
+        _swap_back(before, folder)
+        for entry in unfinished.iterdir():
+            if entry.name != ".lock":
+                _remove(entry)
+        yield unfinished
+        if folder.exists():
+            folder.rename(before)
+        unfinished.rename(folder)
+        (folder / ".lock").unlink()
+        _remove(before)
+    except BaseException:
+        _swap_back(before, folder)
+        _remove(unfinished)
+        raise
+    finally:
+        held.release()
+
+
+def _swap_back(before: Path, folder: Path) -> None:
+    """After a kill, or a failure, between the two renames, and only then, `folder` is not there."""
+    if before.exists() and not folder.exists():
+        before.rename(folder)
+    _remove(before)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from lsgan.config.identity import Identity, identity
 from lsgan.config.planning import call, how_else, refuse
 from lsgan.errors import LsganError
 from lsgan.losses import describe
-from lsgan.tracking.console import ConsoleTracker, show_log_lines
+from lsgan.tracking.console import DETAIL, ConsoleTracker, show_log_lines
 from lsgan.tracking.run_folder import RunFolder
 from lsgan.tracking.run_record import RunRecord
 from lsgan.tracking.tracker import RunInfo, Trackers
@@ -67,19 +67,20 @@ def _train_tracked(
     values = experiment.resolved(run=name)
     info = RunInfo(folder.path, settings.study, name, flat(values), experiment.tags)
     folder.start(gan.state.step, to_yaml(values), facts)
-    start = (f"run folder: {folder.path}", machine.describe(), *experiment.notes, describe(experiment.recipe.loss))
-    for line in start:
-        log.info("%s", line)
+    log.info("run folder: %s", folder.path)
+    for line in (machine.describe(), *experiment.notes, describe(experiment.recipe.loss)):
+        log.log(DETAIL, "%s", line)
     with Trackers(folder) as trackers:
         trackers.add(experiment.service.start(info))
         trackers.add(ConsoleTracker(settings.steps, gan.state.step))
         experiment.observers.recall(folder.record.rows, experiment.recipe.loss)
         with folder.ending():
             train(gan, experiment.observers, trackers, checkpoints, settings.steps)
-    log.info("most memory: %s", _gigabytes(peak_bytes(machine.device)))
-    log.info("run folder:  %s", folder.path)
-    log.info("last sample: %s", folder.last_picture)
-    log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+    log.info("finished:    %d steps", gan.state.step)
+    log.log(DETAIL, "most memory: %s", _gigabytes(peak_bytes(machine.device)))
+    log.log(DETAIL, "run folder:  %s", folder.path)
+    log.log(DETAIL, "last sample: %s", folder.last_picture)
+    log.log(DETAIL, "go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
 
 
 def _folder(experiment: Experiment) -> RunFolder:

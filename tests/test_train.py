@@ -120,6 +120,12 @@ def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
     assert (study / "multirun.yaml").exists()
     assert result.stderr.count("error: architecture: dcgan cannot make resolution 30") == 2
     assert "Traceback" not in result.stderr
+    told = [line for line in result.stdout.splitlines() if "[HYDRA]" not in line]
+    assert len(told) <= 2 * 4, told  # of the two that train: data, folder, last numbers, end
+    for part in ("run folder: runs/digits/nsgan", "step 6/6  ", "finished:    6 steps"):
+        assert part in result.stdout
+    (run,) = study.glob("nsgan*")
+    assert "runtime: cpu" in (run / "train.log").read_text()
 
 
 @pytest.mark.slow
@@ -283,7 +289,9 @@ def test_a_hostile_name_is_refused_before_anything_is_written(train, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM"), ("SIGUSR1", 138, "SIGUSR1")]
+)
 def test_a_request_to_stop_closes_the_run(start, tmp_path, number, code, reason):
     """The step is finished and saved, long before the next checkpoint is due, and the same command goes on from it."""
     process = start("train.py", "run=r", "log_every=1", "tracker=none")

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 95
 
+_LOCK_SECONDS = 0.5  # for which it is tried: one who looks whether a run is going on (`is_held`) is gone long before
+
 
 class RunFolder:
     """config.yaml, status.json, metrics.jsonl, history.jsonl, samples/, checkpoints/ and train.log of one run.
@@ -75,7 +77,7 @@ class RunFolder:
             if not folder.config_path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
                 raise LsganError(f"{path} exists already and is not a run folder: choose another run=<name>")
             try:
-                folder._lock.acquire(timeout=0)
+                folder._lock.acquire(timeout=_LOCK_SECONDS, poll_interval=_LOCK_SECONDS / 10)
             except Timeout:
                 raise LsganError(f"another process is training in {path}: stop that one, or name another run") from None
         return folder
@@ -126,7 +128,7 @@ class RunFolder:
             self._metrics = open(self.path / "metrics.jsonl", "ab", buffering=0)  # noqa: SIM115
             self._remember("start", {"checkpoint": step or None, **facts})
             self._write_status("running")
-            self._log_file = _LogFile(self.path / "train.log")
+            self._log_file = _LogFile(self.path / "train.log", encoding="utf-8", errors="backslashreplace")
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("lsgan").addHandler(self._log_file)
         for trouble in (*record.troubles, *told):

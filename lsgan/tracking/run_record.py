@@ -82,7 +82,7 @@ class RunRecord:
         text = self._read("config.yaml")
         try:
             content = yaml.safe_load(text or "")
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
             self.troubles.append(f"{self.path / 'config.yaml'} is not readable YAML ({' '.join(str(error).split())})")
             return {}
         return content if isinstance(content, dict) else {}
