@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from lsgan import provenance
-from lsgan.config import Experiment, check, flat, load, to_yaml
+from lsgan.config import Experiment, check, flat, load, size, to_yaml
 from lsgan.config.identity import Identity, identity
 from lsgan.config.planning import refuse
-from lsgan.losses import describe
+from lsgan.losses import describe, lacking
 from lsgan.tracking.console import ConsoleTracker, show_log_lines
 from lsgan.tracking.run_folder import RunFolder
 from lsgan.tracking.run_record import RunRecord
@@ -17,7 +17,7 @@ from lsgan.tracking.tracker import RunInfo, Trackers
 from lsgan.training.checkpoints import Checkpoints
 from lsgan.training.gan import Data, Gan
 from lsgan.training.loop import train
-from lsgan.training.memory import peak_bytes
+from lsgan.training.memory import enough_for, peak_bytes
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,18 @@ def run(experiment: Experiment) -> None:
     """Trains what the experiment describes, from the beginning or from the run's last checkpoint, in its run folder.
 
     Raises:
-        LsganError: the data are not to be had, or not those that the run was begun with; or as `train`.
+        LsganError: the data are not to be had, or not those that the run was begun with, or the memory does not
+            suffice; or as `train`.
     """
+    with enough_for(size.deciding(experiment.settings, "batch_size", "dataset", "latent", "architecture")):
+        _run(experiment)
+
+
+def _run(experiment: Experiment) -> None:
     plan, settings, machine, state = experiment.plan, experiment.settings, experiment.machine, experiment.state
     show_log_lines(plan.world)
     machine.apply()
+    machine.meet()
     batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
     now = identity(settings, batches.identity)
     if plan.folder is not None:
@@ -65,6 +72,8 @@ def _train_tracked(
     start = (f"run folder: {folder.path}", machine.describe(), *experiment.notes, describe(experiment.recipe.loss))
     for line in start:
         log.info("%s", line)
+    if warning := lacking(experiment.recipe.loss, experiment.recipe.penalty):
+        log.warning("%s", warning)
     with Trackers(folder) as trackers:
         trackers.add(experiment.service.start(info))
         trackers.add(ConsoleTracker(settings.steps, gan.state.step))

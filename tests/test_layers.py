@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "threads", "world"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"command", "config", "prepare", "run", "sample"}
+TOP = {"arguments", "command", "config", "prepare", "run", "sample"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
