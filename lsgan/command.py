@@ -93,6 +93,9 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         name = max(Path(str(error.filename)).parts, key=len)
         return f"{name[:40]}… has {len(name):,} characters, too many for a name: shorten it"
+    if _is_out_of_memory(error):
+        typed = [word for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=\d+", word)]
+        return f"the memory does not suffice: make something smaller ({', '.join(typed) or 'nothing was typed'})"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         hint = did_you_mean(choice, error.options)
@@ -112,6 +115,16 @@ def explain(error: Exception) -> str | None:
     told = str(error) or str(error.__cause__ or type(error).__name__)  # Hydra wraps errors without a word
     key = getattr(error, "full_key", None) if isinstance(error, OmegaConfBaseException) else None
     return f"{key}: {told.splitlines()[0]}" if key else told.splitlines()[0]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Of what nobody has explained nearer to where it happened."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+
+    from lsgan.training.memory import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _unknown(key: str) -> str:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from omegaconf import MISSING, OmegaConf
 
 from lsgan import command, config
+from lsgan.config import size
 from lsgan.config.components import typed
 from lsgan.errors import LsganError
 from lsgan.tracking.run_record import RunRecord
@@ -70,6 +71,7 @@ def main() -> None:
     from PIL import Image
 
     from lsgan.streams import stream
+    from lsgan.training.memory import available_bytes
 
     checkpoint = wanted.checkpoint or checkpoints.get(max(checkpoints, default=-1))
     if checkpoint is None:
@@ -80,6 +82,8 @@ def main() -> None:
         known = f"must be in [0, {num_classes})" if num_classes else "has no meaning: the run is not conditional"
         raise LsganError(f"label={wanted.label} {known}")
     generate = _load_generator(settings, dataset, latent, checkpoint, wanted.ema)
+    need = size.Need("z", 4 * wanted.num_images * latent.dim, f"num_images={wanted.num_images}")
+    size.expect_room([need], available_bytes())
     z = latent.sample(wanted.num_images, stream(wanted.seed, "sample"))
 
     weights = "" if wanted.ema else "-without-ema"

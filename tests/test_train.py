@@ -404,7 +404,7 @@ MISTAKES = {
     ("best_mode=most",): "best_mode=most must be min or max",
     ("--loss.a=-1",): "--loss.a=-1: write loss.a=-1; in a W&B sweep's command use ${args_no_hyphens} instead of $",
     ("k" * 5000 + "=1",): f"{'k' * 40}… has 5,000 characters, too many for a name: shorten it",
-    ("run=" + "k" * 300,): f"{'k' * 40}… has 300 characters, too many for a name: shorten it",
+    ("run=" + "k" * 300,): f"run={'k' * 40}… has 300 characters: a name has at most 200",
     ("resume=",): "resume= names no run folder: resume=<runs_dir>/<study>/<run>, or leave it out",
     ("~nothere",): "~nothere: there is no nothere to take out",
     ("+loss=nsgan",): "+loss: there is a choice of loss already: leave the + out to replace it",
