@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from lsgan import provenance
-from lsgan.config import Experiment, check, flat, load, to_yaml
+from lsgan.config import Experiment, check, flat, load, size, to_yaml
 from lsgan.config.identity import Identity, identity
 from lsgan.config.planning import call, how_else, refuse
 from lsgan.errors import LsganError
-from lsgan.losses import describe
+from lsgan.losses import describe, lacking
 from lsgan.tracking.console import DETAIL, ConsoleTracker, show_log_lines
 from lsgan.tracking.run_folder import RunFolder
 from lsgan.tracking.run_record import RunRecord
@@ -19,7 +19,7 @@ from lsgan.tracking.tracker import RunInfo, Trackers
 from lsgan.training.checkpoints import Checkpoints, Loaded, NoSoundCheckpointError
 from lsgan.training.gan import Data, Gan
 from lsgan.training.loop import train
-from lsgan.training.memory import peak_bytes
+from lsgan.training.memory import enough_for, peak_bytes
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +28,18 @@ def run(experiment: Experiment) -> None:
     """Trains what the experiment describes, from the beginning or from the run's last checkpoint, in its run folder.
 
     Raises:
-        LsganError: the data are not to be had, or not those that the run was begun with; or as `train`.
+        LsganError: the data are not to be had, or not those that the run was begun with, or the memory does not
+            suffice; or as `train`.
     """
+    with enough_for(size.deciding(experiment.settings, "batch_size", "dataset", "latent", "architecture")):
+        _run(experiment)
+
+
+def _run(experiment: Experiment) -> None:
     plan, settings, machine, state = experiment.plan, experiment.settings, experiment.machine, experiment.state
     show_log_lines(plan.world)
     machine.apply()
+    machine.meet()
     batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
     now = identity(settings, batches.identity)
     if plan.folder is not None:
@@ -70,6 +77,8 @@ def _train_tracked(
     log.info("run folder: %s", folder.path)
     for line in (machine.describe(), *experiment.notes, describe(experiment.recipe.loss)):
         log.log(DETAIL, "%s", line)
+    if warning := lacking(experiment.recipe.loss, experiment.recipe.penalty):
+        log.warning("%s", warning)
     with Trackers(folder) as trackers:
         trackers.add(experiment.service.start(info))
         trackers.add(ConsoleTracker(settings.steps, gan.state.step))

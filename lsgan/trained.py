@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsgan import config
+from lsgan.config import size
 from lsgan.errors import LsganError
 from lsgan.tracking.run_record import RunRecord
 
@@ -103,7 +104,10 @@ class TrainedRun:
 
     def _z(self, num_images: int, seed: int) -> "Tensor":
         from lsgan.streams import stream
+        from lsgan.training.memory import available_bytes
 
+        need = size.Need("z", 4 * num_images * self.latent.dim, f"num_images={num_images}")
+        size.expect_room([need], available_bytes())
         with _enough_memory(num_images):
             return self.latent.sample(num_images, stream(seed, "sample"))
 

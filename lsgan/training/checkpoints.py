@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -71,6 +72,12 @@ class Checkpoints:
     def are_due(self, step: int) -> bool:
         """Whether one is to be written after this step."""
         return step % self._every == 0
+
+    @property
+    def kept(self) -> str:
+        """What is there, for whoever reads that the training has failed."""
+        newest = latest_checkpoint(self.folder)
+        return "no checkpoint has been written yet" if newest is None else f"the last checkpoint stays, {newest.name}"
 
     def after_step(self, state: TrainState, due: bool, best: Best | None = None) -> None:
         """Writes a checkpoint if one is due, or still due since the disk was full.
@@ -231,6 +238,10 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         version = content["format_version"]
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, UnpicklingError) or "weights_only" in str(
+            error
+        ):  # torch would advise to run what is in it
+            reason = "it holds something else than tensors and plain values, and nothing else is loaded"
         raise DamagedCheckpointError(f"{path} is not a readable checkpoint ({reason})") from error
     if version == 1:
         content = _from_version_1(content)

@@ -218,8 +218,12 @@ def test_a_crafted_checkpoint_does_not_run(tmp_path):
     (tmp_path / "step-000001.pt").write_bytes(pickle.dumps(Bomb()))
     torch.save({"format_version": 2, "bomb": Bomb()}, tmp_path / "step-000002.pt")
     for path in tmp_path.glob("*.pt"):
-        with pytest.raises(LsganError, match="is not a readable checkpoint"):
+        with pytest.raises(LsganError, match="is not a readable checkpoint") as caught:
             load_checkpoint(path)
+        assert str(caught.value) == (  # not PyTorch's advice to run what is in there
+            f"{path} is not a readable checkpoint (it holds something else than tensors and plain values, and nothing "
+            "else is loaded)"
+        )
     assert not (tmp_path / "exploded").exists()
 
 
