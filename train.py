@@ -4,7 +4,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lsgan import command, config, threads
+from lsgan import arguments, command, config, threads
 
 LOAD = threads.Load()  # watches the machine while the config is composed
 WORLD = command.world_or_exit()
@@ -26,4 +26,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, WORLD)
+    command.run(main, WORLD, read=arguments.for_hydra)

@@ -1,44 +1,61 @@
 """What the commands share: mistakes become one sentence, and an exit code that is not 0."""
 
+import errno
 import functools
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lsgan.config import CONF_DIR, all_keys, composed
+from lsgan import arguments, terminal
+from lsgan.config import all_keys, composed
 from lsgan.config.components import did_you_mean
-from lsgan.config.places import is_group
-from lsgan.config.saved import REMOVED
+from lsgan.config.identity import takes
+from lsgan.config.places import groups, is_group
 from lsgan.errors import LsganError, TerminatedError
+from lsgan.files import is_refusal, refusal, remedy
+from lsgan.tracking.console import show_log_lines
 from lsgan.world import ALONE, World
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
-EXIT_TERMINATED = 143  # and for SIGTERM
+EXIT_FAILED = 1  # also of a sweep whose jobs failed in different ways
+EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells tell of a command that a signal has ended
+
+_failed: list[int] = []  # exit codes of the failed jobs of this process's sweep
 
 
-def run(main: Callable[[], None], world: World = ALONE) -> None:
+def run(
+    main: Callable[[], None], world: World = ALONE, *, read: Callable[[Sequence[str]], list[str]] = arguments.plain
+) -> None:
     """Calls `main` and ends the process with a sentence if it fails by the user's mistake.
 
-    The traceback of a run's failure is in its train.log.
+    `read` makes the arguments ready for it. The traceback of a run's failure is in its train.log.
     """
+    terminal.make_undemanding()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
-    sys.argv[1:] = for_saved_config(sys.argv[1:])
     try:
-        main()
-    except KeyboardInterrupt as error:
-        sys.exit(EXIT_TERMINATED if isinstance(error, TerminatedError) else EXIT_INTERRUPTED)
-    except (LsganError, HydraException, OmegaConfBaseException) as error:
+        with _refusals_told():
+            sys.argv[1:] = read(sys.argv[1:])
+            main()
+    except TerminatedError as error:
+        sys.exit(128 + error.number)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
         if not getattr(error, "shown", False):
-            _show(explain(error), world)
-        sys.exit(getattr(error, "exit_code", EXIT_FAILED))
+            _show(sentence, world)
+        sys.exit(arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED))
 
 
 def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callable[[DictConfig], None]]:
@@ -47,17 +64,25 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
     def decorate(function: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
         @functools.wraps(function)
         def wrapped(cfg: DictConfig) -> None:
+            terminal.make_undemanding()  # a launcher may have started a process for this job
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                show_log_lines(world, brief=True)
             try:
-                function(cfg)
-            except (LsganError, HydraException, OmegaConfBaseException) as error:
-                _show(explain(error), world)
-                if HydraConfig.get().mode == RunMode.RUN:  # past Hydra, which would add lines of its own
-                    raise SystemExit(getattr(error, "exit_code", EXIT_FAILED)) from error
-                error.shown = True  # type: ignore[union-attr]
-                raise
+                with _refusals_told():
+                    function(cfg)
             except Exception as error:
-                if HydraConfig.get().mode == RunMode.MULTIRUN:  # Hydra shows the first failure of a sweep only
-                    _show(f"{type(error).__name__}: {error}; the traceback is in the run's train.log", world)
+                sentence, code = explain(error), getattr(error, "exit_code", EXIT_FAILED)
+                is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+                if sentence is None:
+                    if is_sweep:  # Hydra shows the first failure of a sweep only
+                        _show(f"{type(error).__name__}: {error}; the traceback is in the run's train.log", world)
+                        _failed.append(code)
+                    raise
+                _show(sentence, world)
+                if not is_sweep:  # past Hydra, which would add lines of its own
+                    raise SystemExit(code) from error
+                _failed.append(code)
+                error.shown = True  # type: ignore[attr-defined]
                 raise
 
         return wrapped
@@ -65,8 +90,20 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callab
     return decorate
 
 
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """What a disk refuses where nobody expects it is a sentence, too."""
+    try:
+        yield
+    except OSError as error:
+        if not is_refusal(error):
+            raise
+        raise LsganError(f"{refusal(error)}: {remedy(error)} and start again") from error
+
+
 def world_or_exit() -> World:
     """The ranks, as the environment tells them; the process ends with a sentence where that makes no sense."""
+    terminal.make_undemanding()
     try:
         return World.from_environment()
     except LsganError as error:
@@ -74,56 +111,93 @@ def world_or_exit() -> World:
         sys.exit(EXIT_FAILED)
 
 
-def for_saved_config(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments, with keys forced upon Hydra where `resume=` is among them.
-
-    What follows `resume=` is about the run's own config, not about the one that Hydra composes, which may have no such
-    key: `resume=<folder> dataset.root=<new place>`, for example.
-    """
-    if not any(argument.startswith("resume=") for argument in arguments):
-        return list(arguments)
-    return [_forced(argument) for argument in arguments]
-
-
-def _forced(argument: str) -> str:
-    if re.fullmatch(r"~[\w.]+", argument) and not is_group(argument[1:]):
-        return f"++{argument[1:]}='{REMOVED}'"
-    key = argument.partition("=")[0]
-    is_value = re.fullmatch(r"[\w.]+", key) and "=" in argument and key.partition(".")[0] != "hydra"
-    return f"++{argument}" if is_value and not is_group(key) and key != "resume" else argument
-
-
-def explain(error: Exception) -> str:
-    """The error as one sentence."""
+def explain(error: Exception) -> str | None:
+    """The error as one sentence; None if it is no mistake of the user's but a bug."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = max(Path(str(error.filename)).parts, key=len)
+        return f"{name[:40]}… has {len(name):,} characters, too many for a name: shorten it"
+    if _is_out_of_memory(error):
+        typed = [word for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=\d+", word)]
+        return f"the memory does not suffice: make something smaller ({', '.join(typed) or 'nothing was typed'})"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         hint = did_you_mean(choice, error.options)
         return f"{group}={choice}: no such choice{hint}; choose one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
+        word = error.override or "''"
         return (
-            f"{error.override} is not understood: write key=value; a value with special characters needs quotes "
-            "inside the shell's, for example 'data_dir=\"~/data\"'"
+            f"{word} is not understood: write key=value; a value with special characters needs "
+            "quotes inside the shell's, for example 'data_dir=\"~/data\"'"
         )
-    ambiguous = re.match(r"Ambiguous value for argument '([^']+)'", str(error))
-    if ambiguous:
-        return f"{ambiguous[1]}: several values are a sweep, which takes -m: python train.py -m {ambiguous[1]}"
-    unknown = re.match(r"Could not override '([^']+)'", str(error))
-    if unknown:
-        key = unknown[1]
-        return f"{key}: no such setting{did_you_mean(key, _known_keys())}; python train.py --help lists all"
+    if not isinstance(error, (LsganError, HydraException, OmegaConfBaseException)):
+        return None
+    for pattern, sentence in _OF_HYDRA.items():
+        found = re.match(pattern, str(error))
+        if found:
+            return sentence(found[1])
     told = str(error) or str(error.__cause__ or type(error).__name__)  # Hydra wraps errors without a word
-    return told.splitlines()[0]
+    key = getattr(error, "full_key", None) if isinstance(error, OmegaConfBaseException) else None
+    return f"{key}: {told.splitlines()[0]}" if key else told.splitlines()[0]
 
 
-def _known_keys() -> list[str]:
-    """Every key that the choices on the command line offer."""
+def _is_out_of_memory(error: Exception) -> bool:
+    """Of what nobody has explained nearer to where it happened."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+
+    from lsgan.training.memory import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+def _unknown(key: str) -> str:
+    """Of a key that the composed config does not have; its component may take it all the same."""
+    cfg = _composed()
+    section, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, section) if section else None
+    close = did_you_mean(name, node) if isinstance(node, DictConfig) else ""
+    adds = "" if close else _adding(cfg, section, name)
+    if adds:
+        return f"{key}: the config says nothing of it, but it is taken: {adds} adds it"
+    return f"{key}: no such setting{did_you_mean(key, [*groups(), *all_keys(cfg)])}; python train.py --help lists all"
+
+
+def _adding(cfg: DictConfig, section: str, name: str) -> str:
+    """What to type for an argument of a component, or of all parts of a group; nothing if there is no such argument."""
+    found = []
+    for part in (section, *(f"{section}.{inner}" for inner in ("generator", "discriminator"))):
+        node = OmegaConf.select(cfg, part) if section else None
+        if isinstance(node, DictConfig) and takes(part, OmegaConf.to_container(node, resolve=True), name):
+            found.append(f"+{part}.{name}={_typed_value(f'{section}.{name}')}")
+    return " ".join(found)
+
+
+def _typed_value(key: str) -> str:
+    return next((word.partition("=")[2] for word in sys.argv[1:] if word.partition("=")[0] == key), "<value>")
+
+
+def _composed() -> DictConfig:
+    """The config of the choices on the command line; of a sweep, the first."""
     pairs = [argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument]
     choices = [f"{key}={value.split(',')[0]}" for key, value in pairs if is_group(key)]
-    groups = [path.name for path in CONF_DIR.iterdir() if path.is_dir()]
     try:
-        return groups + all_keys(composed(choices))
+        return composed(choices)
     except HydraException:  # the choices of a sweep, glob(*) for example, do not compose as they stand
-        return groups + all_keys(composed())
+        return composed()
+
+
+_OF_HYDRA: dict[str, Callable[[str], str]] = {  # how Hydra puts it -> the sentence
+    r"Ambiguous value for argument '([^']+)'": lambda argument: (
+        f"{argument}: several values are a sweep, which takes -m: python train.py -m {argument}"
+    ),
+    r"Could not override '([^']+)'": _unknown,
+    r"Could not delete from config\. '([^']+)' does not exist": lambda key: (
+        f"~{key}: there is no {key} to take out{did_you_mean(key, all_keys(_composed()))}"
+    ),
+    r"Multiple values for (\S+)\. To override": lambda group: (
+        f"+{group}: there is a choice of {group} already: leave the + out to replace it"
+    ),
+}
 
 
 def _show(sentence: str, world: World) -> None:

@@ -1,5 +1,7 @@
 """The one exception whose message is meant for the person at the keyboard."""
 
+import signal
+
 
 class LsganError(Exception):
     """Something that the user can mend. `str(error)` is the whole message: what, why, and the fix."""
@@ -18,4 +20,17 @@ class NonFiniteError(LsganError):
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM, as Ctrl-C is KeyboardInterrupt."""
+    """SIGTERM or another signal that asks a process to end, as Ctrl-C is KeyboardInterrupt.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
+
+    @property
+    def name(self) -> str:
+        """SIGTERM, for example."""
+        return signal.Signals(self.number).name

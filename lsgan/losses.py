@@ -22,7 +22,7 @@ class Reference(NamedTuple):
 
 
 class Loss(Protocol):
-    """What the training needs of a loss."""
+    """What the training needs of a loss. One that should not be used alone says why in `needs_penalty`, a text."""
 
     @property
     def name(self) -> str:
@@ -55,6 +55,12 @@ def describe(loss: Loss) -> str:
         f"and G's {show(reference.generator_at_equilibrium)}; "
         f"if D wins outright G's is {show(reference.generator_if_discriminator_wins)}."
     )
+
+
+def lacking(loss: Loss, penalty: object) -> str | None:
+    """A warning if the loss needs a penalty and `penalty` is none, or weighs nothing; None if all is well."""
+    why = getattr(loss, "needs_penalty", None)
+    return f"loss {loss.name} without a penalty: {why}" if why and getattr(penalty, "is_zero", False) else None
 
 
 @dataclass(frozen=True)
@@ -170,6 +176,7 @@ class Wasserstein:
     name = "wgan"
     meaning = "Wasserstein (D's loss is minus the estimated distance; use it with penalty=wgan_gp)"
     reference = Reference(0.0, None, math.inf)
+    needs_penalty = "nothing keeps D Lipschitz, so its loss estimates no distance and may run away; add penalty=wgan_gp"
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean() - real_logits.mean()

@@ -17,7 +17,7 @@ Noise = Callable[[Sequence[int]], Tensor]  # a shape [N, ...] -> U[0, 1) of that
 
 
 class Penalty(Protocol):
-    """What the training needs of a penalty."""
+    """What the training needs of a penalty. One that is zero whatever D is says so in `is_zero`."""
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor: ...
 
@@ -25,6 +25,8 @@ class Penalty(Protocol):
 @dataclass(frozen=True)
 class NoPenalty:
     """Zero."""
+
+    is_zero = True
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         return real.new_zeros(())
@@ -39,6 +41,10 @@ class R1:
     def __post_init__(self) -> None:
         _check_not_negative("r1_gamma", self.r1_gamma)
 
+    @property
+    def is_zero(self) -> bool:
+        return self.r1_gamma == 0
+
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         return self.r1_gamma / 2 * _gradient(discriminator, real).square().sum(1).mean()
 
@@ -51,6 +57,10 @@ class WganGP:
 
     def __post_init__(self) -> None:
         _check_not_negative("weight", self.weight)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.weight == 0
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         mix = _one_per_sample(real, noise)
@@ -79,6 +89,10 @@ class LsganGP:
     def __post_init__(self) -> None:
         _check_not_negative("weight", self.weight)
         _check_not_negative("noise_scale", self.noise_scale)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.weight == 0
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         direction = noise(real.shape).to(real)

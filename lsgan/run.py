@@ -1,23 +1,25 @@
 """What runs: one function that takes an experiment, for train.py, notebooks and launchers alike."""
 
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
 from lsgan import provenance
-from lsgan.config import Experiment, check, flat, load, to_yaml
+from lsgan.config import Experiment, check, flat, load, size, to_yaml
 from lsgan.config.identity import Identity, identity
-from lsgan.config.planning import refuse
-from lsgan.losses import describe
-from lsgan.tracking.console import ConsoleTracker, show_log_lines
+from lsgan.config.planning import call, how_else, refuse
+from lsgan.errors import LsganError
+from lsgan.losses import describe, lacking
+from lsgan.tracking.console import DETAIL, ConsoleTracker, show_log_lines
 from lsgan.tracking.run_folder import RunFolder
 from lsgan.tracking.run_record import RunRecord
 from lsgan.tracking.tracker import RunInfo, Trackers
-from lsgan.training.checkpoints import Checkpoints
+from lsgan.training.checkpoints import Checkpoints, Loaded, NoSoundCheckpointError
 from lsgan.training.gan import Data, Gan
 from lsgan.training.loop import train
-from lsgan.training.memory import peak_bytes
+from lsgan.training.memory import enough_for, peak_bytes
 
 log = logging.getLogger(__name__)
 
@@ -26,21 +28,31 @@ def run(experiment: Experiment) -> None:
     """Trains what the experiment describes, from the beginning or from the run's last checkpoint, in its run folder.
 
     Raises:
-        LsganError: the data are not to be had, or not those that the run was begun with; or as `train`.
+        LsganError: the data are not to be had, or not those that the run was begun with, or the memory does not
+            suffice; or as `train`.
     """
+    with enough_for(size.deciding(experiment.settings, "batch_size", "dataset", "latent", "architecture")):
+        _run(experiment)
+
+
+def _run(experiment: Experiment) -> None:
     plan, settings, machine, state = experiment.plan, experiment.settings, experiment.machine, experiment.state
     show_log_lines(plan.world)
     machine.apply()
+    machine.meet()
     batches = experiment.dataset.open(settings.data_dir, settings.batch_size, settings.seed, settings.device_cache_gb)
     now = identity(settings, batches.identity)
     if plan.folder is not None:
         refuse(plan, now.differences(_identity_of(RunRecord(plan.folder))))
-    with machine.joined():
-        folder = _folder(experiment) if plan.world.is_main else None
+    with machine.joined(), _folder(experiment) if plan.world.is_main else nullcontext() as folder:
         checkpoints = None
         if folder is not None:
             checkpoints = Checkpoints(
-                folder.checkpoints, settings.checkpoint_every, settings.keep_checkpoints, now.content()
+                folder.checkpoints,
+                settings.checkpoint_every,
+                settings.keep_checkpoints,
+                now.content(),
+                folder.saving,
             )
             _load(checkpoints, experiment, now, folder.record)
         machine.share(state)
@@ -62,19 +74,22 @@ def _train_tracked(
     values = experiment.resolved(run=name)
     info = RunInfo(folder.path, settings.study, name, flat(values), experiment.tags)
     folder.start(gan.state.step, to_yaml(values), facts)
-    start = (f"run folder: {folder.path}", machine.describe(), *experiment.notes, describe(experiment.recipe.loss))
-    for line in start:
-        log.info("%s", line)
+    log.info("run folder: %s", folder.path)
+    for line in (machine.describe(), *experiment.notes, describe(experiment.recipe.loss)):
+        log.log(DETAIL, "%s", line)
+    if warning := lacking(experiment.recipe.loss, experiment.recipe.penalty):
+        log.warning("%s", warning)
     with Trackers(folder) as trackers:
         trackers.add(experiment.service.start(info))
         trackers.add(ConsoleTracker(settings.steps, gan.state.step))
         experiment.observers.recall(folder.record.rows, experiment.recipe.loss)
         with folder.ending():
             train(gan, experiment.observers, trackers, checkpoints, settings.steps)
-    log.info("most memory: %s", _gigabytes(peak_bytes(machine.device)))
-    log.info("run folder:  %s", folder.path)
-    log.info("last sample: %s", folder.last_picture)
-    log.info("go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+    log.info("finished:    %d steps", gan.state.step)
+    log.log(DETAIL, "most memory: %s", _gigabytes(peak_bytes(machine.device)))
+    log.log(DETAIL, "run folder:  %s", folder.path)
+    log.log(DETAIL, "last sample: %s", folder.last_picture)
+    log.log(DETAIL, "go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
 
 
 def _folder(experiment: Experiment) -> RunFolder:
@@ -96,12 +111,40 @@ def _load(checkpoints: Checkpoints, experiment: Experiment, now: Identity, recor
 
     After `resume_override=true` the run has had several identities; each start has written its own down.
     """
-    found = checkpoints.load_latest(experiment.state)
+    found = _latest(checkpoints, experiment, record)
     if found is None or not found.identity:  # version 0.1 wrote none
         return
     before = Identity.from_content(found.identity)
-    if not {before.digest, now.digest} <= {str(entry.get("identity")) for entry in record.history}:
-        refuse(experiment.plan, now.differences(before))
+    own = {str(entry.get("identity")) for entry in record.history}
+    differences = now.differences(before)
+    if now.digest in own and before.digest not in own and differences and not experiment.settings.resume_override:
+        raise LsganError(
+            f"{found.path} is a checkpoint of another run ({'; '.join(differences)}): put this run's own back, or "
+            f"{how_else(experiment.plan)}"
+        )
+    if not {before.digest, now.digest} <= own:
+        refuse(experiment.plan, differences)
+
+
+def _latest(checkpoints: Checkpoints, experiment: Experiment, record: RunRecord) -> Loaded | None:
+    """The newest sound checkpoint, restored; None if the run has had none, and begins, perhaps after a kill, at step 0.
+
+    Raises:
+        LsganError: the run has had checkpoints, and they are lost. It is never begun anew without a word.
+    """
+    reason = ""
+    try:
+        found = checkpoints.load_latest(experiment.state)
+        if found is not None or not record.has_saved:
+            if found is None and record.history:
+                log.info("%s: it ended before its first checkpoint, and begins at step 0 again", record.path)
+            return found
+    except NoSoundCheckpointError as error:
+        reason = f" ({error.__cause__})"
+    raise LsganError(
+        f"{call(experiment.plan)} has had checkpoints, but {checkpoints.folder} holds no sound checkpoint{reason}: put "
+        f"one back{checkpoints.advice()}, or {how_else(experiment.plan)}"
+    )
 
 
 def _say_finished(experiment: Experiment, folder: RunFolder | None) -> None:

@@ -6,37 +6,38 @@
     num_images   how many samples                                    (64)
     seed         of the noise                                        (0)
     ema          use the average of G's weights, as the grids do     (true)
-    checkpoint   a file in <run>/checkpoints; the newest if not given
+    checkpoint   a file, or one of the run's own: best, step-000060.pt or just 60; the newest if not given
     label        the class to draw, for a conditional run; all in turn if not given
-    out          where to write; <run>/generated/<checkpoint>-seed<seed>[-label<label>] if not given
+    out          the folder, replaced if it holds samples;
+                 <run>/generated/<checkpoint>-seed<seed>[-label<label>] if not given
     trust        let the run's config build what is neither lsgan's nor PyTorch's  (false)
 
 Writes one PNG a sample (a CSV file for points) and grid.png. A conditional run's samples lie in a folder for each
-label, and its grid has a class a row.
+label, and its grid has a class a row. The folder appears whole, and holds what the last command made. From Python:
+lsgan.load(run).sample(64).
 """
 
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import MISSING, OmegaConf
 
-from lsgan import command, config
+from lsgan import command, trained
 from lsgan.config.components import typed
 from lsgan.errors import LsganError
-from lsgan.tracking.run_record import RunRecord
+from lsgan.files import put_in_place
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from PIL.PngImagePlugin import PngInfo
 
-    from lsgan.data.dataset import Dataset
-    from lsgan.latents import Latent
-
-    Generate = Callable[[Tensor, Tensor | int | None], Tensor]
-
-_BATCH = 256  # samples drawn at once
+_WRITTEN = re.compile(r"\d{6,}\.png|points\.csv|grid\.png|\.lock|\.DS_Store|Thumbs\.db")  # what may be replaced
+_SOFTWARE = "lsgan.sample"  # told in grid.png
 
 
 @dataclass
@@ -47,7 +48,7 @@ class SampleSettings:
     num_images: int = 64
     seed: int = 0
     ema: bool = True
-    checkpoint: Path | None = None
+    checkpoint: str | None = None
     label: int | None = None
     out: Path | None = None
     trust: bool = False
@@ -58,95 +59,89 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: SampleSettings = typed(
-        SampleSettings, OmegaConf.from_cli([word if "=" in word else f"{word}=???" for word in sys.argv[1:]])
-    )
-    wanted.run = wanted.run.expanduser()
-    if wanted.num_images < 1:
-        raise LsganError(f"num_images={wanted.num_images} must be at least 1")
-    settings = config.check(config.load(wanted.run, trust=wanted.trust))
-    checkpoints = RunRecord(wanted.run).checkpoints
+    wanted = _wanted(sys.argv[1:])
+    trained.check_number(wanted.num_images)
+    run = trained.load(wanted.run, wanted.checkpoint, ema=wanted.ema, trust=wanted.trust)
+    parts = run.parts(wanted.num_images, wanted.seed, wanted.label)
+    out = wanted.out.expanduser() if wanted.out else _default_place(run, wanted)
+    _check_place(out, is_ours=wanted.out is None)
+    told = f"{wanted.num_images} samples of {run.checkpoint}"
+    with _writable(out), put_in_place(out) as folder:
+        for label, batches in parts:
+            part = folder if label is None else folder / str(label)
+            part.mkdir(exist_ok=True)
+            run.dataset.save(batches, part)
+        grid = run.grid(wanted.num_images, seed=wanted.seed, label=wanted.label)
+        grid.save(folder / "grid.png", pnginfo=_made_by_us(f"{told}, seed {wanted.seed}"))
+    print(f"{told} in {out}, see {out / 'grid.png'}")
 
-    from PIL import Image
 
-    from lsgan.streams import stream
+def _wanted(words: list[str]) -> SampleSettings:
+    """The command line. Values are text until the settings say what they are: YAML takes 000060 for an octal 48."""
+    values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
+    given = {key: value for key, value in values.items() if value not in ("", "null")}
+    return typed(SampleSettings, OmegaConf.create(given))
 
-    checkpoint = wanted.checkpoint or checkpoints.get(max(checkpoints, default=-1))
-    if checkpoint is None:
-        raise LsganError(f"{wanted.run} holds no checkpoint yet")
-    dataset, latent = config.build(settings, "dataset"), config.build(settings, "latent")
-    num_classes = dataset.num_classes if config.is_conditional(settings.architecture) else None
-    if wanted.label is not None and not (num_classes and 0 <= wanted.label < num_classes):
-        known = f"must be in [0, {num_classes})" if num_classes else "has no meaning: the run is not conditional"
-        raise LsganError(f"label={wanted.label} {known}")
-    generate = _load_generator(settings, dataset, latent, checkpoint, wanted.ema)
-    z = latent.sample(wanted.num_images, stream(wanted.seed, "sample"))
 
+def _default_place(run: trained.TrainedRun, wanted: SampleSettings) -> Path:
     weights = "" if wanted.ema else "-without-ema"
     only = "" if wanted.label is None else f"-label{wanted.label}"
-    out = wanted.out or wanted.run / "generated" / f"{checkpoint.stem}{weights}-seed{wanted.seed}{only}"
+    return run.folder / "generated" / f"{run.checkpoint.stem}{weights}-seed{wanted.seed}{only}"
+
+
+def _check_place(out: Path, *, is_ours: bool) -> None:
+    """The folder will be replaced whole: it must be there for nothing else.
+
+    Args:
+        out: the folder, which may not be there.
+        is_ours: nobody else has business there.
+
+    Raises:
+        LsganError: it is a file, holds what this command does not write, or cannot be replaced.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise LsganError(f"out={out} is a file: name a folder")
+    if os.path.ismount(out) or out.resolve() == Path.cwd():
+        raise LsganError(f"out={out} cannot be replaced, and samples come as a whole folder: name one in it")
+    for entry in sorted(out.iterdir()):
+        inner = sorted(entry.iterdir()) if entry.is_dir() and entry.name.isdecimal() else [entry]
+        foreign = next((path for path in inner if path.is_dir() or not _WRITTEN.fullmatch(path.name)), None)
+        if foreign is not None or not (is_ours or _is_made_by_us(out / "grid.png")):
+            raise LsganError(
+                f"out={out} holds {(foreign or entry).relative_to(out)}, which lsgan.sample has not written and would "
+                "delete: name another folder"
+            )
+
+
+def _made_by_us(description: str) -> "PngInfo":
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("Software", _SOFTWARE)
+    info.add_itxt("Description", description.encode(errors="backslashreplace").decode())
+    return info
+
+
+def _is_made_by_us(grid: Path) -> bool:
+    from PIL import Image
+
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        with Image.open(grid) as image:
+            return image.info.get("Software") == _SOFTWARE
+    except (OSError, SyntaxError, ValueError):  # no picture, or none of ours
+        return False
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise LsganError(f"out={out} cannot be written ({error.strerror}): name another folder") from error
-    if num_classes is None:
-        shown = generate(z[: dataset.samples_shown], None)
-        dataset.save((generate(part, None) for part in z.split(_BATCH)), out)
-    else:
-        labels = [wanted.label] if wanted.label is not None else range(min(num_classes, wanted.num_images))
-        shown = _class_rows(generate, dataset, latent, wanted)
-        for i, label in enumerate(labels):
-            folder = out / str(label)
-            folder.mkdir(exist_ok=True)
-            dataset.save((generate(part, label) for part in z[i :: len(labels)].split(_BATCH)), folder)
-    Image.fromarray(dataset.picture(shown)).save(out / "grid.png")
-    print(f"{wanted.num_images} samples of {checkpoint} in {out}, see {out / 'grid.png'}")
-
-
-def _load_generator(
-    settings: config.Settings, dataset: "Dataset", latent: "Latent", checkpoint: Path, ema: bool
-) -> "Generate":
-    """A function from z [N, z_dim], and labels [N] or one for all, to samples [N, *shape] on the CPU."""
-    import torch
-
-    from lsgan.training.checkpoints import load_checkpoint
-    from lsgan.training.machine import Machine
-    from lsgan.training.runtime import Runtime
-
-    machine = Machine(Runtime(precision="fp32"))  # the device of this machine, not that of the training
-    machine.apply()
-    generator = config.build_networks(settings, dataset, latent).generator
-    content = load_checkpoint(checkpoint)
-    try:
-        generator.load_state_dict(content["parts"]["generator_ema" if ema else "generator"])
-    except RuntimeError as error:
-        raise LsganError(f"{checkpoint} does not belong to the run: its networks are others") from error
-    generator = machine.place(generator).eval()
-
-    @torch.no_grad()
-    def generate(z: torch.Tensor, labels: torch.Tensor | int | None) -> torch.Tensor:
-        if isinstance(labels, int):
-            labels = torch.full((len(z),), labels)
-        inputs = (z,) if labels is None else (z, labels)
-        return generator(*(part.to(machine.device) for part in inputs)).cpu()
-
-    return generate
-
-
-def _class_rows(
-    generate: "Generate",
-    dataset: "Dataset",
-    latent: "Latent",
-    wanted: SampleSettings,
-) -> "Tensor":
-    """Samples for a picture with a class a row, or of the one class that is wanted."""
-    from lsgan.streams import stream
-
-    labels = dataset.labels_shown
-    assert labels is not None  # the run is conditional
-    if wanted.label is not None:
-        labels = labels.new_full((dataset.samples_shown,), wanted.label)
-    return generate(latent.sample(len(labels), stream(wanted.seed, "sample")), labels)
+        raise LsganError(
+            f"out={out} cannot be written ({error.strerror or error}), what was there stays: name another folder"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
     start("train.py", "steps=1000000")     does not wait: a process to wait for, signal or kill, as subprocess.Popen is;
                                            it is killed where the test ends, if it has not ended
     composed("steps=4")                    the config as train.py gets it
+    short_run("penalty=r1")                a copy of the folder of a run of four steps, which is trained once
 
 `python -m pytest` leaves out what is marked slow: `python -m pytest -m slow` runs that. Add `-n 0` to have all tests in
 one process. PyTorch has one thread: a test that wants more sets them, and sets them back.
@@ -18,9 +19,11 @@ import copy
 import functools
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # for a process
+
+# Of `short_run`: two checkpoints and the best one.
+SHORT = ("steps=4", "log_every=2", "checkpoint_every=2", "architecture.width=4", "batch_size=8", "tracker=none")
+SHORT += ("best_metric=loss/generator", "optimizer.lr=0.1")  # else all samples are the same grey
 
 
 @pytest.hookimpl(wrapper=True)
@@ -130,6 +137,66 @@ def train(python):
         return python("train.py", *overrides, **options)
 
     return run
+
+
+class Disk:
+    """A file system of 2 MB of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fill(self) -> None:
+        """Takes all the room that is left."""
+        with suppress(OSError), open(self.path / "ballast", "ab", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    def make_room(self) -> None:
+        """Gives it back."""
+        (self.path / "ballast").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Disk]:
+    """A small disk, which may become full; it takes a right to mount."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", path], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield Disk(path)
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+@pytest.fixture(scope="session")
+def _short_runs(fork_server, tmp_path_factory):
+    """Trains each run that is wanted once."""
+    folder, trained = tmp_path_factory.mktemp("short-runs"), {}
+
+    def runs(overrides: tuple[str, ...]) -> Path:
+        if overrides not in trained:
+            name = f"r{len(trained)}"
+            args = [str(ROOT / "train.py"), *SHORT, *overrides, f"run={name}", "study=short"]
+            data = str(tmp_path_factory.getbasetemp() / "data")
+            process = fork_server.start(args, folder, {**os.environ, "PYTHONPATH": str(ROOT), "LSGAN_DATA": data})
+            output, errors = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, output + errors
+            trained[overrides] = folder / "runs" / "short" / name
+        return trained[overrides]
+
+    return runs
+
+
+@pytest.fixture
+def short_run(_short_runs, tmp_path):
+    """`short_run("architecture=mlp")`: a folder of its own of a short run, as trained with that."""
+
+    def make(*overrides: str, name: str = "r") -> Path:
+        return Path(shutil.copytree(_short_runs(overrides), tmp_path / "runs" / "digits" / name))
+
+    return make
 
 
 def drawing(seed: int, size: tuple[int, int] = (340, 256)) -> Image.Image:

@@ -118,7 +118,9 @@ class _Reader(threading.Thread):
 class ForkServer:
     def __init__(self) -> None:
         self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # pandas, if it is there, brings pyarrow, whose allocator would start a thread
+        no_threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        env = {**os.environ, **no_threads, "JE_ARROW_MALLOC_CONF": "background_thread:false"}
         with other:
             command = [sys.executable, __file__]
             self._server = subprocess.Popen(command, stdin=other.fileno(), env=env, start_new_session=True)

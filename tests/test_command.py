@@ -1,4 +1,5 @@
 import pytest
+import torch
 from hydra.errors import ConfigCompositionException
 
 from lsgan import command
@@ -35,6 +36,16 @@ def test_what_was_shown_is_not_shown_again(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         command.run(failing(error))
     assert capsys.readouterr().err == ""
+
+
+def test_too_little_memory_names_what_was_typed(monkeypatch, capsys):
+    """Wherever it happens; a RuntimeError of another kind is a bug."""
+    monkeypatch.setattr("sys.argv", ["sample", "run=r", "num_images=1000000000"])
+    sentence = "the memory does not suffice: make something smaller (num_images=1000000000)"
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert command.explain(caught.value) == command.explain(MemoryError()) == sentence
+    assert command.explain(RuntimeError("shapes do not match")) is None
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

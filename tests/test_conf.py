@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from lsgan import config
+from lsgan.config.identity import identity
 from lsgan.errors import LsganError
 from lsgan.penalties import NoPenalty, WganGP
 from lsgan.streams import stream
@@ -208,6 +209,27 @@ def test_a_conditional_run_writes_down_how_many_classes_a_folder_has(composed, t
     experiment = assembled(composed, *folder, "architecture=dcgan_small_conditional")
     assert experiment.resolved("r")["dataset"]["classes"] == 3
     assert assembled(composed, *folder).resolved("r")["dataset"]["classes"] is None
+
+
+def test_a_folder_without_classes_says_why(composed, tmp_path):
+    for name in ("cat/1.png", "dog/2.png", "3.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(
+        LsganError, match=r"image_folder has none \(outside of the folders cat, dog: 1 of 3 images, first"
+    ):
+        assembled(composed, "dataset=image_folder", f"dataset.root={tmp_path}", "architecture=dcgan_conditional")
+
+
+def test_the_split_is_part_of_what_a_run_is(composed):
+    def settings(*more):
+        return config.check(composed("dataset=image_folder", "dataset.root=somewhere", *more))
+
+    runs = [settings(*more) for more in ((), ("dataset.split=val",), ("dataset.split=[val,test]",))]
+    assert [config.build(run, "dataset").split for run in runs] == [None, "val", ["val", "test"]]
+    assert len({identity(run).digest for run in runs}) == 3
+    with pytest.raises(LsganError, match="dataset: split=3 must be the name of a split, such as train, several"):
+        config.build(settings("dataset.split=3"), "dataset")
 
 
 def test_paper_gaussian_mixture(composed):

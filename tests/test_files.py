@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from lsgan.files import lock, read_small, sync, write_atomically
+from lsgan.files import is_held, lock, put_in_place, read_small, sync, write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,3 +90,51 @@ def test_a_lock_is_held_by_one_and_dies_with_its_holder(tmp_path, caplog):
     assert entered.wait(10)
     thread.join()
     child.communicate()
+
+
+def fail_after(path):
+    path.write_text("2")
+    raise OSError("full")
+
+
+def test_a_folder_is_put_in_place_whole(tmp_path):
+    place = tmp_path / "place"
+    with put_in_place(place) as folder:
+        (folder / "a").write_text("1")
+        assert not place.exists()
+    with pytest.raises(OSError, match="full"), put_in_place(place) as folder:
+        fail_after(folder / "b")
+    assert {path.name: path.read_text() for path in place.iterdir()} == {"a": "1"}
+    with put_in_place(place) as folder:
+        (folder / "c").write_text("3")
+    assert {path.name: path.read_text() for path in place.iterdir()} == {"c": "3"}
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_a_kill_left_behind_is_no_part_of_the_next(tmp_path):
+    place, unfinished, before = tmp_path / "place", tmp_path / ".place.new", tmp_path / ".place.old"
+    for folder in (unfinished, before):
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / folder.name).write_text("1")
+    with pytest.raises(ZeroDivisionError), put_in_place(place):  # killed between the two renames
+        raise ZeroDivisionError
+    assert [path.name for path in (place / "inner").iterdir()] == [".place.old"]
+    unfinished.mkdir()
+    (unfinished / "half").write_text("1")
+    with put_in_place(place) as folder:
+        (folder / "whole").write_text("1")
+    assert [path.name for path in place.iterdir()] == ["whole"]
+    assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the locks of Unix")
+def test_whether_a_lock_is_held(tmp_path):
+    path = tmp_path / ".lock"
+    assert is_held(path) is False
+    held = FileLock(path)
+    with held:
+        assert is_held(path) is True
+        assert is_held(path) is True
+    assert is_held(path) is False
+    with held:  # looking does not take it
+        pass

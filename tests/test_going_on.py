@@ -57,8 +57,8 @@ def test_the_same_command_goes_on_with_the_same_run(train, start, study):
     again.wait(60)
     assert [path.name for path in study.iterdir()] == [run.name]
     assert [row["step"] for row in rows(run)] == list(range(1, status(run)["step"] + 1))
-    assert [(entry["event"], entry["step"]) for entry in history(run)][:3] == [
-        ("start", 0), ("end", reached), ("start", reached),
+    assert [(entry["event"], entry["step"]) for entry in history(run)][:4] == [
+        ("start", 0), ("saved", 2), ("end", reached), ("start", reached),
     ]  # fmt: skip
 
 
@@ -329,3 +329,25 @@ def test_sigterm_while_services_are_closed_leaves_the_outcome(start, tmp_path):
     process.send_signal(signal.SIGTERM)
     process.wait(60)
     assert status(tmp_path / "runs" / "digits" / "r")["status"] == "finished"
+
+
+WITHOUT_A_READER = """
+import os, runpy, sys
+read, write = os.pipe()
+os.close(read)
+os.dup2(write, 1)
+os.dup2(write, 2)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_training_goes_on_when_nobody_reads_what_it_prints(python, tmp_path):
+    (tmp_path / "without_a_reader.py").write_text(WITHOUT_A_READER)
+    short = ("dataset=gaussian_ring", "steps=4", "checkpoint_every=2", "log_every=1", "tracker=none", "run=r")
+    python("without_a_reader.py", "train.py", *short)
+    run = tmp_path / "runs" / "gaussian_ring" / "r"
+    assert (status(run)["status"], len(rows(run))) == ("finished", 4)
+    assert "step 4/4" in (run / "train.log").read_text()
+    python("without_a_reader.py", "train.py", *short)  # it is finished, says nobody to anybody
+    python("without_a_reader.py", "train.py", *short, "loss.a=one", expect=1)

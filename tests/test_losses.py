@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from lsgan.losses import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein, describe
+from lsgan.losses import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein, describe, lacking
+from lsgan.penalties import R1, LsganGP, NoPenalty, WganGP
 
 PEARSON = LeastSquares(a=-1, b=1, c=0)
 ZERO_ONE = LeastSquares(a=0, b=1, c=1)
@@ -120,6 +121,19 @@ def test_description_says_what_to_read_the_numbers_against():
     assert describe(ZERO_ONE).endswith("At equilibrium D's loss is 0.25 and G's 0.125; if D wins outright G's is 0.5.")
     assert "G's not determined; if D wins outright G's is 1." in describe(Hinge())
     assert "if D wins outright G's is inf." in describe(NonSaturating())
+
+
+def test_a_loss_that_needs_a_penalty_says_so_where_there_is_none():
+    class Own(NonSaturating):
+        name = "own"
+        needs_penalty = "it runs away"
+
+    for none in (NoPenalty(), R1(0.0), WganGP(0), LsganGP(0, noise_scale=30)):
+        assert lacking(Wasserstein(), none).startswith("loss wgan without a penalty: nothing keeps D Lipschitz, so ")
+        assert lacking(Own(), none) == "loss own without a penalty: it runs away"
+        assert [lacking(loss, none) for loss in (PEARSON, NonSaturating(), Minimax(), Hinge())] == [None] * 4
+    for some in (R1(0.1), WganGP(1), LsganGP(1, noise_scale=30), lambda *_: 0):
+        assert lacking(Wasserstein(), some) is None
 
 
 def test_name_tells_the_targets():

@@ -1,10 +1,16 @@
 """`python -m lsgan.sample …` as a user types it."""
 
+import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from lsgan import files
+from lsgan import sample as sampling
+from lsgan.errors import LsganError
 
 SHORT = ("steps=4", "log_every=2", "architecture.width=4", "batch_size=8", "tracker=none", "run=r")
 
@@ -93,6 +99,27 @@ def test_class_folders_are_sampled_where_the_images_are_not(train, sample, tmp_p
     ]  # fmt: skip
 
 
+def test_stylegans_zip_is_trained_on_and_sampled_by_its_labels(train, sample, tmp_path):
+    names = [f"{i // 3:05d}/img{i:08d}.png" for i in range(8)]
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "x.png")
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.write(tmp_path / "x.png", name)
+        archive.writestr("dataset.json", json.dumps({"labels": [[name, i % 5] for i, name in enumerate(names)]}))
+    faces = (
+        "dataset=image_folder",
+        "dataset.root=faces.zip",
+        "dataset.resolution=16",
+        "architecture=dcgan_conditional",
+    )
+    told = train(*faces, *SHORT, "batch_size=2").stdout
+    assert "\nclasses: 5 of dataset.json: 0, 1, 2, 3, 4\n" in told
+    sample("run=runs/image_folder/r", "num_images=2", "label=4", "out=some")
+    assert len(list((tmp_path / "some" / "4").glob("*.png"))) == 2
+    error = sample("run=runs/image_folder/r", "label=5", expect=1).stderr
+    assert error == "error: label=5 must be in [0, 5)\n"
+
+
 def test_mistakes(sample, tmp_path):
     for arguments, message in {
         (): "run must be given: add run=<value>",
@@ -114,3 +141,127 @@ def test_a_run_without_a_checkpoint(train, sample, tmp_path):
     for path in (run / "checkpoints").iterdir():
         path.unlink()
     assert sample(f"run={run}", expect=1).stderr == f"error: {run} holds no checkpoint yet\n"
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def run(short_run):
+    return short_run()
+
+
+@pytest.fixture
+def sample_here(monkeypatch, tmp_path, capsys):
+    """`python -m lsgan.sample …` in this process, in tmp_path; what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["sample", *words])
+        sampling.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_folder_holds_what_the_last_command_made(run, sample_here, tmp_path):
+    for out in (run / "generated" / "step-000004-seed0", tmp_path / "mine"):
+        where = () if out.parent != tmp_path else ("out=mine",)
+        sample_here(f"run={run}", "num_images=12", *where)
+        first = pixels(out / "000002.png")
+        assert "10 samples" in sample_here(f"run={run}", "num_images=10", *where)
+        assert names(out) == [*(f"{i:06d}.png" for i in range(10)), "grid.png"]
+        assert np.array_equal(pixels(out / "000002.png"), first)
+        assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
+    with Image.open(tmp_path / "mine" / "grid.png") as grid:
+        assert "10 samples of" in grid.text["Description"]
+
+
+def test_of_a_command_that_failed_nothing_is_there(run, sample_here, tmp_path, monkeypatch):
+    sample_here(f"run={run}", "num_images=3", "out=mine")
+    before = {name: (tmp_path / "mine" / name).read_bytes() for name in names(tmp_path / "mine")}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Image.Image, "save", full)
+        with pytest.raises(LsganError, match=r"^out=mine cannot be written \(No space left on device\)"):
+            sample_here(f"run={run}", "num_images=5", "out=mine")
+        with pytest.raises(LsganError, match=r"^out=other cannot be written"):
+            sample_here(f"run={run}", "num_images=5", "out=other")
+    assert {name: (tmp_path / "mine" / name).read_bytes() for name in names(tmp_path / "mine")} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "runs"]
+
+
+def test_files_of_others_are_not_replaced(run, sample_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling.trained.TrainedRun, "_generate", None)  # nothing is drawn before
+    places = {
+        "holiday": ("holiday/000000.png", "holiday/beach.jpg"),
+        "numbered": ("numbered/000000.png", "numbered/000001.png"),  # a data set, say
+        "pictured": ("pictured/000000.png", "pictured/grid.png"),
+        "classes": ("classes/0/000000.png", "classes/1/000000.png"),
+        "deep": ("deep/0/0/000000.png",),
+        "table": ("table/points.csv",),
+    }
+    for place, paths in places.items():
+        for path in paths:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4)).save(tmp_path / path, "PNG")
+        with pytest.raises(LsganError, match=f"^out={place} holds .*, which lsgan.sample has not written and would"):
+            sample_here(f"run={run}", f"out={place}")
+        assert names(tmp_path / place) == sorted(path.removeprefix(f"{place}/") for path in paths)
+    own = run / "generated" / "step-000004-seed0"
+    own.mkdir(parents=True)
+    (own / "notes.txt").write_text("mine")
+    with pytest.raises(LsganError, match=r"holds notes.txt, which lsgan.sample has not written"):
+        sample_here(f"run={run}")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(LsganError, match=r"^out=file is a file: name a folder$"):
+        sample_here(f"run={run}", "out=file")
+    with pytest.raises(LsganError, match=r"^out=file/in cannot be written \(Not a directory\)"):
+        sample_here(f"run={run}", "out=file/in")
+    with pytest.raises(LsganError, match=r"^out=\. cannot be replaced"):
+        sample_here(f"run={run}", "out=.")
+
+
+def test_places_that_may_be_replaced(run, sample_here, tmp_path):
+    (tmp_path / "empty").mkdir()
+    sample_here(f"run={run}", "num_images=2", "out=empty")
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    sample_here(f"run={run}", "num_images=3", "out=link")
+    assert len(names(tmp_path / "empty")) == 4
+    old = run / "generated" / "step-000004-seed0"  # of an earlier version, whose pictures say nothing
+    old.mkdir(parents=True)
+    for name in ("000000.png", "000001.png", "000002.png", "grid.png"):
+        Image.new("L", (4, 4)).save(old / name)
+    sample_here(f"run={run}", "num_images=2")
+    assert names(old) == ["000000.png", "000001.png", "grid.png"]
+    sample_here(f"run={run}", "num_images=1", "out=010")  # no octal number
+    assert names(tmp_path / "010") == ["000000.png", "grid.png"]
+
+
+@pytest.mark.parametrize("name", ["step-000002.pt", "step-2", "2", "000002", "checkpoints/step-000002.pt"])
+def test_a_checkpoint_is_looked_for_in_the_run(run, sample_here, name):
+    assert f"of {run}/checkpoints/step-000002.pt in" in sample_here(f"run={run}", "num_images=1", f"checkpoint={name}")
+
+
+def test_the_best_checkpoint_and_a_miss(run, sample_here):
+    for name in ("best", "best.pt"):
+        assert "checkpoints/best.pt in" in sample_here(f"run={run}", "num_images=1", f"checkpoint={name}")
+    for name in ("60", "step-000060.pt", "nowhere/step-000002.pt", "last"):
+        with pytest.raises(LsganError) as error:
+            sample_here(f"run={run}", f"checkpoint={name}")
+        assert str(error.value) == (
+            f"checkpoint={name} is neither a file nor a checkpoint of {run}, which has step-000002.pt, step-000004.pt, "
+            "best.pt"
+        )
+
+
+def test_two_at_once_do_not_mix(run, sample_here, tmp_path):
+    with (
+        files.put_in_place(tmp_path / "mine"),
+        pytest.raises(LsganError, match=r"another process is writing .*/mine"),
+    ):
+        sample_here(f"run={run}", "num_images=1", "out=mine")

@@ -120,6 +120,22 @@ def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
     assert (study / "multirun.yaml").exists()
     assert result.stderr.count("error: architecture: dcgan cannot make resolution 30") == 2
     assert "Traceback" not in result.stderr
+    told = [line for line in result.stdout.splitlines() if "[HYDRA]" not in line]
+    assert len(told) <= 2 * 4, told  # of the two that train: data, folder, last numbers, end
+    for part in ("run folder: runs/digits/nsgan", "step 6/6  ", "finished:    6 steps"):
+        assert part in result.stdout
+    (run,) = study.glob("nsgan*")
+    assert "runtime: cpu" in (run / "train.log").read_text()
+
+
+def test_a_sweep_of_choices_with_their_own_key_and_one_exit_code_for_all(train, tmp_path):
+    """Those that have the key take it, the one that has not says so, and all that fail collapse or do not."""
+    short = ("steps=2", "architecture.width=4", "batch_size=8", *OFF)
+    result = train("penalty=none,r1", "-m", "penalty.r1_gamma=5", *short, expect=1)
+    assert "error: penalty.r1_gamma is read by nothing: take it out" in result.stderr
+    (run,) = (path for path in (tmp_path / "runs" / "digits").iterdir() if path.is_dir())
+    assert yaml.safe_load((run / "config.yaml").read_text())["penalty"]["r1_gamma"] == 5
+    train("-m", "seed=1,2", *SMALL, *COLLAPSED, *OFF, "on_collapse=stop", expect=3)
 
 
 @pytest.mark.slow
@@ -214,6 +230,26 @@ COLLAPSED = ("collapse_steps=4", "collapse_diversity=1")  # no young G is as div
 ALARM = r"G makes nearly one sample: over the last 4 steps the median diversity of its batches is 0\.\d+ of the real"
 
 
+@pytest.mark.slow
+def test_a_disk_that_wandb_fills_costs_nothing_but_time(train, disk, tmp_path):
+    """All that is said of it is a few lines; with room again the same command ends with the same run."""
+    (disk.path / "ballast").write_bytes(bytes(1_700_000))
+    short = ("steps=60", "log_every=1", "sample_every=2", "checkpoint_every=8", *SMALL[4:], "runtime=cpu", "run=r")
+    result = train(*short, f"runs_dir={disk.path}", expect=1, fresh=True)
+    assert result.stderr.startswith("error: the last checkpoint could not be written to ")
+    assert result.stderr.count("\n") == 1
+    assert "W&B died" in result.stdout
+    assert not re.search("Traceback|Logging error", result.stdout)
+    assert len(result.stdout.splitlines()) < 40
+    full, whole = disk.path / "digits" / "r", tmp_path / "runs" / "digits" / "r"
+    assert (status(full)["status"], status(full)["step"]) == ("failed", 60)
+    disk.make_room()
+    train(*short, *OFF, f"runs_dir={disk.path}")
+    train(*short, *OFF)
+    assert without_speed(full) == without_speed(whole)
+    assert_close(state(full, 60), state(whole, 60), atol=0, rtol=0)
+
+
 def test_a_collapse_is_marked_everywhere_and_training_goes_on(train, tmp_path):
     output = train(*SMALL, *COLLAPSED, "run=r", "runtime=cpu").stdout
     run = tmp_path / "runs" / "digits" / "r"
@@ -263,7 +299,9 @@ def test_a_hostile_name_is_refused_before_anything_is_written(train, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "code", "reason"), [("SIGINT", 130, "Ctrl-C"), ("SIGTERM", 143, "SIGTERM"), ("SIGUSR1", 138, "SIGUSR1")]
+)
 def test_a_request_to_stop_closes_the_run(start, tmp_path, number, code, reason):
     """The step is finished and saved, long before the next checkpoint is due, and the same command goes on from it."""
     process = start("train.py", "run=r", "log_every=1", "tracker=none")
@@ -392,6 +430,18 @@ MISTAKES = {
     ("data_dir=~/x",): "data_dir=~/x is not understood: write key=value; a value with special characters needs quotes",
     ("steps",): "steps is not understood: write key=value",
     ("best_mode=most",): "best_mode=most must be min or max",
+    ("--loss.a=-1",): "--loss.a=-1: write loss.a=-1; in a W&B sweep's command use ${args_no_hyphens} instead of $",
+    ("k" * 5000 + "=1",): f"{'k' * 40}… has 5,000 characters, too many for a name: shorten it",
+    ("run=" + "k" * 300,): f"run={'k' * 40}… has 300 characters: a name has at most 200",
+    ("resume=",): "resume= names no run folder: resume=<runs_dir>/<study>/<run>, or leave it out",
+    ("~nothere",): "~nothere: there is no nothere to take out",
+    ("+loss=nsgan",): "+loss: there is a choice of loss already: leave the + out to replace it",
+    ("",): "'' is not understood: write key=value",
+    ("optimizer.generator.weight_decay=0.1",): "optimizer.generator.weight_decay: the config says nothing of it, "
+    "but it is taken: +optimizer.generator.weight_decay=0.1 adds it",
+    ("optimizer.weight_decay=0.1",): "optimizer.weight_decay: the config says nothing of it, but it is taken: "
+    "+optimizer.generator.weight_decay=0.1 +optimizer.discriminator.weight_decay=0.1 adds it",
+    ("architecture.num_classes=3",): "architecture.num_classes: no such setting",  # the data set gives it
     ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of diversity/fake, ",
 }
 
@@ -458,5 +508,6 @@ def test_a_bf16_run_resumes_exactly(train, tmp_path):
 def test_a_number_of_ranks_that_is_none(train, tmp_path):
     for name in ("RANK", "WORLD_SIZE"):
         error = train(**{"RANK": "0", "WORLD_SIZE": "1", name: "x"}, expect=1).stderr
-        assert error == f"error: {name}=x in the environment must be a number, as torchrun sets it: unset {name}\n"
+        assert error.startswith(f"error: {name}=x in the environment must be a number, as torchrun sets it: start")
+        assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

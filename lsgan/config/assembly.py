@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from lsgan.config import names
+from lsgan.config import names, size
 from lsgan.config.components import instantiate, is_conditional
 from lsgan.config.observers import build_observers
 from lsgan.config.planning import Plan, plan
@@ -90,6 +90,7 @@ def build_experiment(plan: Plan, notes: Sequence[str] = ()) -> Experiment:
     """
     from lsgan.training.gan import Recipe
     from lsgan.training.machine import Machine
+    from lsgan.training.memory import enough_for
 
     settings = plan.settings
     recipe = Recipe(
@@ -103,15 +104,18 @@ def build_experiment(plan: Plan, notes: Sequence[str] = ()) -> Experiment:
     dataset = build(settings, "dataset")
     service = build(settings, "tracker")
     machine = Machine(build(settings, "runtime"), plan.world)
-    networks = build_networks(settings, dataset, recipe.latent)
-    _check_batch_norm(networks, settings.batch_size)
+    _check_memory(settings, dataset, recipe.latent, plan.world)
+    with enough_for(size.deciding(settings, "architecture", "latent")):
+        networks = build_networks(settings, dataset, recipe.latent)
+        _check_batch_norm(networks, settings.batch_size)
+        state = _new_state(settings, networks, machine)
     return Experiment(
         plan=plan,
         recipe=recipe,
         dataset=dataset,
         service=service,
         machine=machine,
-        state=_new_state(settings, networks, machine),
+        state=state,
         observers=build_observers(settings),
         conditional=is_conditional(settings.architecture),
         notes=notes,
@@ -140,13 +144,30 @@ def build_networks(settings: Settings, dataset: "Dataset", latent: "Latent") -> 
     if is_conditional(settings.architecture):
         given["num_classes"] = dataset.num_classes
         if dataset.num_classes is None:
+            why = getattr(dataset, "classes_told", "none").removeprefix("none")
             raise LsganError(
-                f"architecture: it wants labels, but dataset={dataset.name} has none: choose another one (of a folder, "
-                "every image must be in one of at least two class folders, or in labels.json or labels.csv)"
+                f"architecture: it wants labels, but dataset={dataset.name} has none{why}: choose another one (of a "
+                "folder, every image must be in one of at least two class folders, or in labels.json or labels.csv)"
             )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, "weights").initial_seed())
         return build(settings, "architecture", **given)
+
+
+def _check_memory(settings: Settings, dataset: "Dataset", latent: "Latent", world: World) -> None:
+    """Raises LsganError for what is larger than the memory; networks that cannot be built without it are left out."""
+    import torch
+
+    from lsgan.training.memory import available_bytes
+
+    available = available_bytes()
+    size.expect_room(size.of_batch(settings, dataset.shape, latent.dim, world.size), available)
+    try:
+        with torch.device("meta"):
+            networks = build_networks(settings, dataset, latent)
+    except Exception:  # somebody's own, which computes something; or a mistake, which is told where they are built
+        return
+    size.expect_room(size.of_networks(settings, networks), available)
 
 
 def _new_state(settings: Settings, networks: "Networks", machine: "Machine") -> "TrainState":

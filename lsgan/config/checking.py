@@ -14,6 +14,8 @@ from lsgan.config.trees import walk
 from lsgan.errors import LsganError
 from lsgan.world import ALONE, World
 
+_LONGEST_NAME = 200  # of a folder: file systems take 255 bytes, and `-2` may follow
+
 
 def check(cfg: DictConfig, world: World = ALONE) -> Settings:
     """The settings that a config says, keys, types and ranges checked and interpolations resolved; for all ranks.
@@ -64,6 +66,10 @@ def _check_value(name: str, value: Any, rule: Rule) -> None:
         raise LsganError(f"{name}={value} must be a share of at most {rule.at_most}")
     if rule.choices and value not in rule.choices:
         raise LsganError(f"{name}={value} must be {' or '.join(rule.choices)}")
+    if rule.is_name and len(str(value)) > _LONGEST_NAME:
+        raise LsganError(
+            f"{name}={str(value)[:40]}… has {len(str(value)):,} characters: a name has at most {_LONGEST_NAME}"
+        )
     if rule.is_name and (value in (".", "..") or not re.fullmatch(r"[\w.-]+", str(value), re.ASCII)):
         raise LsganError(f"{name}={value!r} names a folder: use letters, digits, '.', '_' and '-' only")
 

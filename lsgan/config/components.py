@@ -100,6 +100,9 @@ def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
     Raises:
         LsganError: a key is unknown or missing, or a value is of a wrong type.
     """
+    for field in dataclasses.fields(schema):
+        if Path in _of_union(field.type) and OmegaConf.to_container(cfg, resolve=False).get(field.name) == "":  # type: ignore[union-attr]
+            raise LsganError(f"{prefix}{field.name}= must be a path: write one, or leave it out")
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), cfg))
     except MissingMandatoryValue as error:
@@ -113,7 +116,8 @@ def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
         kind = _kind(typing.get_type_hints(schema).get(key.split("[")[0]))
         raise LsganError(f"{prefix}{key}={OmegaConf.select(cfg, key)} must be {kind}") from error
     except OmegaConfBaseException as error:
-        raise LsganError(str(error).splitlines()[0]) from error
+        key = "" if error.full_key is None else f"{prefix}{error.full_key}: "
+        raise LsganError(f"{key}{str(error).splitlines()[0]}") from error
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -184,6 +188,10 @@ def _of_yaml(hint: Any) -> Any:
     if origin in (list, tuple, Sequence) and args:
         return list[_of_yaml(args[0])]  # type: ignore[misc]
     return Any
+
+
+def _of_union(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 
 def _length(hint: Any) -> int | None:

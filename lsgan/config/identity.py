@@ -9,6 +9,7 @@ from lsgan.config.components import completed
 from lsgan.config.moved import migrated
 from lsgan.config.settings import RULES, Role, Settings, parts, role
 from lsgan.config.trees import flat
+from lsgan.errors import LsganError
 
 # What other components give to a component of a group, and so no YAML does: by name, and by position.
 _GIVEN = {"architecture": ("shape", "z_dim", "num_classes")}
@@ -67,6 +68,14 @@ def complete(name: str, node: dict[str, Any]) -> dict[str, Any]:
     """A component's node, or a part's, with the defaults of its constructor. Raises as `components.completed`."""
     group = name.partition(".")[0]
     return completed(node, name, _GIVEN.get(group, ()), _GIVEN_BY_POSITION.get(group, 0))
+
+
+def takes(name: str, node: Any, key: str) -> bool:
+    """Whether the constructor of a component's node, or of a part's, has an argument that the config may give it."""
+    try:
+        return "_target_" in node and key in complete(name, node)
+    except LsganError:  # it is unsound for another reason
+        return False
 
 
 def differences(now: dict[str, Any], before: dict[str, Any]) -> list[str]:

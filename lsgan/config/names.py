@@ -31,6 +31,11 @@ def typed(cfg: DictConfig, overrides: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def keys(overrides: Iterable[str]) -> set[str]:
+    """The keys that were typed."""
+    return {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
+
+
 def run_name(loss: str, seed: int, typed: dict[str, Any]) -> str:
     """Loss and seed, what else was typed, shortened, and a digest of all that was: letters, digits, '.', '_', '-'."""
     told = sorted((_ROLES.index(_role(key)), key) for key in typed if key not in _TOLD_ALREADY)

@@ -1,6 +1,7 @@
 """Where the YAML files are: beside the package in a checkout, inside of it when it was installed from a wheel."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -24,4 +25,10 @@ def composed(overrides: Sequence[str] = ()) -> DictConfig:
 
 def is_group(name: str) -> bool:
     """Whether a choice of that name is a file of a folder, `loss` for example, not a value."""
-    return (CONF_DIR / name).is_dir()
+    return name in groups()
+
+
+@cache
+def groups() -> tuple[str, ...]:
+    """The groups of choices."""
+    return tuple(sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir()))

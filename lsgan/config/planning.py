@@ -65,18 +65,21 @@ def plan(cfg: DictConfig, overrides: Iterable[str] = (), world: World = ALONE) -
     """
     overrides = list(overrides)
     if cfg.get("resume") is not None:
+        if cfg["resume"] == "":
+            raise LsganError("resume= names no run folder: resume=<runs_dir>/<study>/<run>, or leave it out")
         folder = Path(str(cfg["resume"])).expanduser()
         settings = check(saved.going_on(folder, overrides, cfg), world)
         settings.resume = folder
         found = Plan(settings, world, {}, overrides, folder)
     else:
         typed = names.typed(cfg, overrides)
-        _check_told_once(typed)
+        _check_told_once(typed, cfg)
         settings = check(cfg, world)
         found = Plan(settings, world, typed, overrides, _begun(settings, typed))
     if found.folder is not None:
         before = saved.load(found.folder, trust=True)  # read, not built
         _check_config(found, before)
+        _check_length(found)
         _check_code(found)
         _keep(settings, before)
     if settings.runtime.get("threads") is None:
@@ -122,11 +125,23 @@ def _keep(settings: Settings, before: DictConfig) -> None:
         runtime["threads"] = threads.at_most(before["runtime"]["threads"])
 
 
-def _check_told_once(typed: dict[str, Any]) -> None:
-    if "steps" in typed and typed.get("images") is not None:
-        raise LsganError(
-            f"images={typed['images']} and steps={typed['steps']} both say how long to train: leave one of them out"
+def _check_told_once(typed: dict[str, Any], cfg: DictConfig) -> None:
+    images = cfg.get("images")
+    if "steps" in typed and images is not None:
+        fix = "leave one of them out" if "images" in typed else "add images=null, or leave steps out"
+        raise LsganError(f"images={images} and steps={typed['steps']} both say how long to train: {fix}")
+
+
+def _check_length(plan: Plan) -> None:
+    """What is typed for a run that was named must not be less than it has done: nothing can be taken back."""
+    assert plan.folder is not None
+    settings, done = plan.settings, max(RunRecord(plan.folder).checkpoints, default=0)
+    typed = names.keys(plan.overrides) & {"steps", "images"}
+    if typed and settings.steps < done and (settings.resume is not None or settings.run is not None):
+        wanted = (
+            f"images={settings.images} ({settings.steps} steps)" if "images" in typed else f"steps={settings.steps}"
         )
+        raise LsganError(f"{wanted}: {plan.folder} has done {done} steps already: ask for more, or begin another run")
 
 
 def _check_config(plan: Plan, before: DictConfig) -> None:

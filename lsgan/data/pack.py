@@ -13,7 +13,7 @@ import shutil
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -26,11 +26,13 @@ from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 
 from lsgan.data.sources.decode import Fit, fit
+from lsgan.data.sources.depth import brightest, has_16_bits
+from lsgan.data.sources.kinds import told
 from lsgan.data.sources.room import NoRoomError, require_room
-from lsgan.data.sources.source import Item, Source
-from lsgan.data.store import ImageArray, Recipe
+from lsgan.data.sources.source import Item, Reading, Source
+from lsgan.data.store import ImageArray, Recipe, reading_note
 from lsgan.errors import LsganError
-from lsgan.files import lock, sync, write_atomically
+from lsgan.files import lock, read_small, refusal, remedy, sync, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ OpenSource = Callable[[Path], AbstractContextManager[Source]]  # given a folder 
 def pack(open_source: OpenSource, recipe: Recipe, folder: Path) -> None:
     """Decodes, resizes and writes every image of a source into a new store at `folder`, on all cores.
 
-    What cannot be read is skipped, counted and named; the order of the others is kept. An interrupted packing
+    What cannot be read is skipped, and files of other kinds are left out; both are counted and named. The order of
+    the others is kept. An interrupted packing
     goes on where it was; a process that comes second waits and finds the store there.
 
     Raises:
@@ -61,10 +64,9 @@ def pack(open_source: OpenSource, recipe: Recipe, folder: Path) -> None:
                 part.rename(folder)
                 sync(folder.parent)
     except OSError as error:
-        at = f" ({error.filename})" if error.filename else ""
         raise LsganError(
-            f"cannot pack into {folder.parent}: {error.strerror or error}{at}; free or mend it and start again, "
-            "or set data_dir (what is packed already is kept)"
+            f"cannot pack into {folder.parent}: {refusal(error)}; {remedy(error)} and start again, or set data_dir "
+            "(what is packed already is kept)"
         ) from error
 
 
@@ -95,7 +97,7 @@ def _write(part: Path, source: Source, recipe: Recipe) -> None:
         for decoded in _in_order(partial(_decode, how=how), items):
             writer.add(decoded)
             progress.advance(bar, len(decoded))
-        writer.finish(recipe, source.classes)
+        writer.finish(recipe, source)
 
 
 class _Decoded(NamedTuple):
@@ -103,6 +105,7 @@ class _Decoded(NamedTuple):
     label: int | None
     pixels: ImageArray | None  # None: it could not be read
     reason: str = ""
+    brightest: int | None = None  # of pixels of 16 bits
 
 
 class _Writer:
@@ -114,15 +117,15 @@ class _Writer:
         self._labels: list[int | None] = []
         self.num_items = 0
         self._skipped: list[tuple[int, str, str]] = []  # position, name, reason
+        self._brightest: int | None = None  # of all pixels of 16 bits
         self._noted = time.monotonic()
 
     def __enter__(self) -> "_Writer":
         path, note = self._part / "images.bin", self._part / "progress.json"
         path.touch()
-        if note.exists():
-            noted = json.loads(note.read_text())
-            if path.stat().st_size >= (noted["num_items"] - len(noted["skipped"])) * self.image_bytes:
-                self.num_items, self._skipped = noted["num_items"], [tuple(skipped) for skipped in noted["skipped"]]
+        noted = _noted(note)
+        if 0 <= (noted.num_items - len(noted.skipped)) * self.image_bytes <= path.stat().st_size:
+            self.num_items, self._skipped, self._brightest = noted
         self._file = open(path, "r+b")
         self._sha256, self._num_images = hashlib.sha256(), self.num_items - len(self._skipped)
         self._file.truncate(self._num_images * self.image_bytes)  # what came after the note is done again
@@ -139,7 +142,8 @@ class _Writer:
         self._labels = [item.label for i, item in enumerate(items) if i not in skipped]
 
     def add(self, decoded: Sequence[_Decoded]) -> None:
-        for name, label, pixels, reason in decoded:
+        for name, label, pixels, reason, level in decoded:
+            self._brightest = max((value for value in (self._brightest, level) if value is not None), default=None)
             if pixels is None:
                 self._skipped.append((self.num_items, name, reason))
             else:
@@ -154,11 +158,11 @@ class _Writer:
     def _note(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())  # the images first: the note must never promise more than there is
-        note = json.dumps({"num_items": self.num_items, "skipped": self._skipped})
+        note = json.dumps({"num_items": self.num_items, "skipped": self._skipped, "brightest": self._brightest})
         write_atomically(self._part / "progress.json", note)
         self._noted = time.monotonic()
 
-    def finish(self, recipe: Recipe, classes: Sequence[str] | None) -> None:
+    def finish(self, recipe: Recipe, source: Source) -> None:
         """Writes all that describes the images, and takes the note away.
 
         Raises:
@@ -168,10 +172,16 @@ class _Writer:
             raise LsganError(_nothing_message(recipe.source, self._skipped))
         if self._skipped:
             log.warning("%s", _skipped_message(self._skipped, self.num_items))
-            lines = "".join(
-                f"{name!r}: {reason}\n" if "\n" in name else f"{name}: {reason}\n" for _, name, reason in self._skipped
-            )
+        left_out: Mapping[str, Sequence[str]] = getattr(source, "left_out", {})
+        reading: Reading | None = getattr(source, "reading", None)
+        classes = source.classes
+        num_left_out = {kind: len(names) for kind, names in left_out.items()}
+        if left_out:
+            log.warning("left out: %s", told(num_left_out))
+        if lines := _lines(self._skipped, left_out):
             write_atomically(self._part / "skipped.txt", lines)
+        if recipe.fit.bits is None and self._brightest is not None and self._brightest < 2**15:
+            log.warning("%s", _dark_message(self._brightest))
         if classes is not None:
             np.save(self._part / "labels.npy", np.array(self._labels, np.int64))
             for label in sorted(set(range(len(classes))) - set(self._labels)):
@@ -183,13 +193,32 @@ class _Writer:
         meta = {
             "shape": shape,
             "num_skipped": len(self._skipped),
+            "left_out": num_left_out,
             "classes": None if classes is None else list(classes),
+            **({} if reading is None else {"reading": reading_note(reading)}),
             "recipe": recipe.settings(),
             "resize": "bilinear, antialiased; JPEG decoded at no less than twice the resolution",
             "sha256": self._sha256.hexdigest(),
         }
         write_atomically(self._part / "store.json", json.dumps(meta, indent=1, ensure_ascii=False))
         (self._part / "progress.json").unlink(missing_ok=True)
+
+
+class _Note(NamedTuple):
+    num_items: int  # that an earlier process has dealt with
+    skipped: list[tuple[int, str, str]]
+    brightest: int | None
+
+
+def _noted(path: Path) -> _Note:
+    """The note of an earlier process; of nothing if there is none, or none that can be read."""
+    try:
+        note = json.loads(read_small(path) or "")
+        skipped = [(int(i), str(name), str(reason)) for i, name, reason in note["skipped"]]
+        brightest = note.get("brightest")
+        return _Note(int(note["num_items"]), skipped, None if brightest is None else int(brightest))
+    except (ValueError, KeyError, TypeError):
+        return _Note(0, [], None)
 
 
 def _in_order(decode: Callable[[Sequence[Item]], list[_Decoded]], items: Iterator[Item]) -> Iterator[list[_Decoded]]:
@@ -212,7 +241,10 @@ def _decode(chunk: Sequence[Item], how: Fit) -> list[_Decoded]:
     decoded = []
     for item in chunk:
         try:
-            decoded.append(_Decoded(item.name, item.label, fit(item.load(), how)))
+            image = item.load()
+            counts = how.bits is None and has_16_bits(image)
+            pixels = fit(image, how)
+            decoded.append(_Decoded(item.name, item.label, pixels, brightest=brightest(image) if counts else None))
         except Exception as error:  # a decoder may raise anything on a broken file
             reason = " ".join(str(error).split()) or type(error).__name__
             decoded.append(_Decoded(item.name, item.label, None, reason))
@@ -242,6 +274,22 @@ def _skipped_message(skipped: Sequence[tuple[int, str, str]], num_items: int) ->
     more = len(skipped) - _SKIPPED_NAMED
     rest = f"\n  … and {more} more, all named in skipped.txt" if more > 0 else ""
     return f"skipped {len(skipped)} of {num_items} images that cannot be read:{named}{rest}"
+
+
+def _lines(skipped: Sequence[tuple[int, str, str]], left_out: Mapping[str, Sequence[str]]) -> str:
+    """Of skipped.txt."""
+    reasons = [(name, reason) for _, name, reason in skipped]
+    for kind, names in left_out.items():
+        reasons += [(name, f"left out ({kind or 'no suffix'}: not a kind of image that is read)") for name in names]
+    return "".join(f"{name!r}: {why}\n" if "\n" in name else f"{name}: {why}\n" for name, why in reasons)
+
+
+def _dark_message(level: int) -> str:
+    bits = max(level.bit_length(), 1)
+    return (
+        f"the brightest of the 16-bit pixels is {level} of 65535, so these images come out dark: they seem to use "
+        f"{bits} bits; dataset.bits={bits} makes the most of them"
+    )
 
 
 def _progress() -> Progress:

@@ -12,6 +12,7 @@ pack.py writes stores.
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lsgan.data.sources.classes import names_of
 from lsgan.data.sources.decode import Fit
+from lsgan.data.sources.source import Reading
+from lsgan.data.sources.splits import Splits
 from lsgan.errors import LsganError
+from lsgan.files import write_atomically
 
 FORMAT_VERSION = 2
 
@@ -35,19 +40,26 @@ class Recipe:
         source: says which images these are.
         fingerprint: of the files that hold them; changes when they do.
         fit: how they become squares.
+        split: which splits, where it is not simply everything.
     """
 
     source: str
     fingerprint: str
     fit: Fit
+    split: str | None = None
 
     def settings(self) -> dict[str, object]:
-        """As store.json keeps it."""
+        """As store.json keeps it. What came after the first version is told where it is set, for the name's sake."""
+        bits = {} if self.fit.bits is None else {"bits": self.fit.bits}
         return {
             "format_version": FORMAT_VERSION,
             "source": self.source,
             "fingerprint": self.fingerprint,
-            **self.fit._asdict(),
+            "resolution": self.fit.resolution,
+            "channels": self.fit.channels,
+            "crop": self.fit.crop,
+            **bits,
+            **({} if self.split is None else {"split": self.split}),
         }
 
     def digest(self) -> str:
@@ -62,6 +74,7 @@ class Store(NamedTuple):
     labels: npt.NDArray[np.int64] | None  # [N]
     classes: list[str] | None
     sha256: str  # of the images
+    told: str = "none"  # what was taken for classes, for people
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -82,7 +95,35 @@ def open_store(folder: Path) -> Store:
     if size != needed:
         raise LsganError(f"{path} has {size} bytes, not {needed}: delete {folder} to pack again")
     images = np.memmap(path, np.uint8, mode="r", shape=shape)
-    return Store(folder, images, _labels(folder, meta), meta["classes"], meta["sha256"])
+    return Store(folder, images, _labels(folder, meta), meta["classes"], meta["sha256"], _told(meta))
+
+
+def noted_reading(meta: dict[str, Any]) -> Reading | None:
+    """How the place of the images was understood; None if there is none, or an earlier version packed it."""
+    try:
+        told, there, taken = (meta["reading"][key] for key in ("told", "there", "taken"))
+        return Reading(str(told), Splits(list(there), list(taken)))
+    except (KeyError, TypeError):
+        return None
+
+
+def reading_note(reading: Reading) -> dict[str, Any]:
+    """The same as store.json keeps it."""
+    return {"told": reading.told, **reading.splits._asdict()}
+
+
+def note_reading(folder: Path, reading: Reading) -> None:
+    """Writes down how the place of the images is understood, so that it need not be looked through again."""
+    with suppress(OSError):  # the store may be for reading alone
+        text = json.dumps({**read_meta(folder), "reading": reading_note(reading)}, indent=1, ensure_ascii=False)
+        write_atomically(folder / "store.json", text)
+
+
+def _told(meta: dict[str, Any]) -> str:
+    reading, classes = noted_reading(meta), meta["classes"]
+    if reading is not None:
+        return reading.told
+    return "none" if classes is None else f"{len(classes)}: {names_of(classes)}"
 
 
 def _labels(folder: Path, meta: dict[str, Any]) -> npt.NDArray[np.int64] | None:
@@ -116,5 +157,17 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
 def differences(made_by: dict[str, Any], wanted: dict[str, Any]) -> str:
     """In which settings two recipes differ, for people; "" if in none."""
-    named = [f"{key}={made_by.get(key)}, not {wanted[key]}" for key in wanted if made_by.get(key) != wanted[key]]
-    return "; ".join(named)
+    differing = [key for key in wanted | made_by if made_by.get(key) != wanted.get(key)]
+    return "; ".join(
+        _of_fingerprints(str(made_by.get(key)), str(wanted[key]))
+        if key == "fingerprint"
+        else f"{key}={made_by.get(key)}, not {wanted.get(key)}"
+        for key in differing
+    )
+
+
+def _of_fingerprints(made_by: str, wanted: str) -> str:
+    """A fingerprint is no reading for people. What stands behind its "+": see `sources.archives.fingerprint`."""
+    if made_by.partition("+")[0] == wanted.partition("+")[0]:
+        return "other kinds of files than can be read now"
+    return "an older state (the files have changed)"

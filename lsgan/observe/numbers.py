@@ -50,8 +50,7 @@ class Numbers(Observer):
         for name, number in scalars.items():
             if not math.isfinite(number):
                 raise NonFiniteError(
-                    f"step {view.step}: {name} is {number}: lower optimizer.lr, or add or weaken a penalty; the last "
-                    "checkpoint stays"
+                    f"step {view.step}: {name} is {number}: lower optimizer.lr, or add or weaken a penalty"
                 )
         scalars["images_per_second"] = (view.images - self._images) / (view.seconds - self._seconds)
         self._images, self._seconds = view.images, view.seconds

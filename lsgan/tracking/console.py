@@ -12,6 +12,9 @@ from lsgan.world import ALONE, World
 
 log = logging.getLogger(__name__)
 
+DETAIL = 15  # a level below INFO: what one run is to tell, but not each job of a sweep
+logging.addLevelName(DETAIL, "DETAIL")
+
 _SECONDS_BETWEEN_LINES = 15  # where there is no terminal to draw a bar on
 
 
@@ -24,22 +27,30 @@ class _ConsoleHandler(logging.Handler):
         get_console().print(prefix + self.format(record), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_log_lines(world: World = ALONE) -> None:
-    """Sends the package's log lines to the console, of ranks above 0 warnings only; once a process."""
+def show_log_lines(world: World = ALONE, *, brief: bool = False) -> None:
+    """Sends the package's log lines to the console, of ranks above 0 warnings only; once a process.
+
+    Brief, without those of level DETAIL.
+    """
+    logging.raiseExceptions = False  # a full disk costs log lines, W&B's too, and no page of tracebacks for each
     logger = logging.getLogger("lsgan")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     if not any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers):
-        handler = _ConsoleHandler(logging.INFO if world.is_main else logging.WARNING)
-        logger.addHandler(handler)
+        level = logging.INFO if brief else DETAIL
+        logger.addHandler(_ConsoleHandler(level if world.is_main else logging.WARNING))
 
 
 class ConsoleTracker:
-    """A progress bar with the numbers that tell whether a GAN is healthy; plain lines without a terminal."""
+    """A progress bar with the numbers that tell whether a GAN is healthy; plain lines without a terminal.
+
+    Without one, the last numbers are a line in any case.
+    """
 
     def __init__(self, steps: int, first_step: int) -> None:
         self._steps = steps
         self._last_line = time.monotonic()
+        self._unsaid: str | None = None  # the newest numbers, if they have been no line yet
         self._bar = Progress(_Health(), BarColumn(bar_width=12), disable=not get_console().is_terminal)
         self._bar.start()
         self._task = self._bar.add_task("", total=steps, completed=first_step, numbers="")
@@ -51,12 +62,19 @@ class ConsoleTracker:
         if record.summary is None:
             return
         self._bar.update(self._task, numbers=record.summary)
+        self._unsaid = f"step {record.step}/{self._steps}  {record.summary}"
         if self._bar.disable and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            log.info("step %d/%d  %s", record.step, self._steps, record.summary)
+            self._say()
+
+    def _say(self) -> None:
+        self._last_line = time.monotonic()
+        log.info("%s", self._unsaid)
+        self._unsaid = None
 
     def close(self, outcome: Outcome) -> None:
         self._bar.stop()
+        if self._bar.disable and self._unsaid is not None:
+            self._say()
 
 
 class _Health(ProgressColumn):

@@ -1,30 +1,39 @@
 """The run folder, written: all that is known of a run, in plain files. `run_record.py` reads it."""
 
+import io
 import json
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from filelock import FileLock, Timeout
 from PIL import Image
 
 from lsgan.errors import LsganError
-from lsgan.files import write_atomically
-from lsgan.tracking.run_record import RunRecord
+from lsgan.files import refusal, remedy, write_atomically, write_in_place
+from lsgan.tracking.run_record import Metrics, RunRecord
 from lsgan.tracking.tracker import Outcome, Record
 
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 95
 
+_LOCK_SECONDS = 0.5  # for which it is tried: one who looks whether a run is going on (`is_held`) is gone long before
+
 
 class RunFolder:
-    """config.yaml, status.json, metrics.jsonl, history.jsonl, samples/, checkpoints/ and train.log of one run."""
+    """config.yaml, status.json, metrics.jsonl, history.jsonl, samples/, checkpoints/ and train.log of one run.
+
+    As a context manager it is held by this process no longer than the body lasts, however that ends.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,6 +44,7 @@ class RunFolder:
         self._lock = FileLock(path / ".lock", thread_local=False)  # dies with its holder
         self._pending: list[str] = []  # rows that the disk has not taken
         self._warned = False
+        self._has_saved = False
 
     @classmethod
     def create(cls, parent: Path, name: str) -> "RunFolder":
@@ -67,10 +77,16 @@ class RunFolder:
             if not folder.config_path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
                 raise LsganError(f"{path} exists already and is not a run folder: choose another run=<name>")
             try:
-                folder._lock.acquire(timeout=0)
+                folder._lock.acquire(timeout=_LOCK_SECONDS, poll_interval=_LOCK_SECONDS / 10)
             except Timeout:
                 raise LsganError(f"another process is training in {path}: stop that one, or name another run") from None
         return folder
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
     @property
     def config_path(self) -> Path:
@@ -91,37 +107,77 @@ class RunFolder:
         return RunRecord(self.path)
 
     def start(self, step: int, config_yaml: str, facts: Mapping[str, Any]) -> None:
-        """Opens the log file and the metrics for steps after `step`; later rows, if any, are dropped.
+        """Opens the log file and the metrics for steps after `step`; what else is in the metrics is set aside.
 
         Args:
             step: of the checkpoint from which the run goes on; 0 at first.
             config_yaml: the whole config.
             facts: what the history should remember of this start; plain values.
+
+        Raises:
+            LsganError: the folder cannot be written.
         """
-        self._step = step
+        self._step, self._has_saved = step, step > 0
         record = self.record
         self._warnings = {flag: told for flag, told in record.status.warnings.items() if told.get("step", 0) <= step}
-        write_atomically(self.config_path, config_yaml)
-        (self.path / "samples").mkdir(exist_ok=True)
-        self._log_file = _LogFile(self.path / "train.log")
+        with _writable(self.path, "{} and start again"):
+            write_atomically(self.config_path, config_yaml)
+            (self.path / "samples").mkdir(exist_ok=True)
+            told = self._sort_metrics_out(step)
+            # Unbuffered: a row is with the operating system at once, and it is known how much of it.
+            self._metrics = open(self.path / "metrics.jsonl", "ab", buffering=0)  # noqa: SIM115
+            self._remember("start", {"checkpoint": step or None, **facts})
+            self._write_status("running")
+            self._log_file = _LogFile(self.path / "train.log", encoding="utf-8", errors="backslashreplace")
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("lsgan").addHandler(self._log_file)
-        rows = [row for row in record.rows if row["step"] <= step]
-        write_atomically(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        # Unbuffered: a row is with the operating system at once, and it is known how much of it.
-        self._metrics = open(self.path / "metrics.jsonl", "ab", buffering=0)  # noqa: SIM115
-        for trouble in record.troubles:
+        for trouble in (*record.troubles, *told):
             log.warning("%s", trouble)
-        self._remember("start", facts)
-        self._write_status("running")
+
+    def _sort_metrics_out(self, step: int) -> list[str]:
+        """Leaves the rows up to `step` in metrics.jsonl, and adds all else to metrics.set-aside.jsonl.
+
+        Returns what people should know of it: that rows come again is no news.
+        """
+        path = self.path / "metrics.jsonl"
+        content = path.read_bytes() if path.exists() else b""
+        rows, spoilt, replaced = Metrics.sorted_out(content)
+        kept = b"".join(line + b"\n" for at, (line, _) in rows.items() if at <= step)
+        aside = spoilt + replaced + [line for at, (line, _) in rows.items() if at > step]
+        place = path.with_name("metrics.set-aside.jsonl")
+        if aside:
+            with open(place, "ab") as file:
+                file.write(b"".join(line + b"\n" for line in aside))
+                file.flush()
+                os.fsync(file.fileno())
+        if kept != content:
+            write_atomically(path, kept)
+        odd = len(spoilt) + len(replaced)
+        return [f"{path}: {odd} lines cannot be read, or have come twice; they are kept in {place.name}"] if odd else []
 
     def finish(self, step: int) -> None:
         """Says `finished` of a run that has all its steps, if it was killed before it could say how it ended."""
         status = self.record.status
         self._step, self._warnings = step, dict(status.warnings)
         if status.name in ("running", "unknown"):
-            self._write_outcome(Outcome("finished"))
+            with _writable(self.path, "{} and start again"):
+                self._write_outcome(Outcome("finished"))
         self._lock.release()
+
+    @contextmanager
+    def saving(self, step: int) -> Iterator[None]:
+        """Around the writing of a checkpoint: all rows are on the disk before it, so that it is never ahead of them.
+
+        The first one is noted, so that a run whose checkpoints are lost is told from one that has had none. Raises
+        OSError if the disk does not take the rows.
+        """
+        self._write_pending()
+        os.fsync(self._metrics.fileno())
+        yield
+        if not self._has_saved:
+            with suppress(OSError):  # the next one is noted, then
+                self._remember("saved", {"step": step})
+                self._has_saved = True
 
     def log(self, record: Record) -> None:
         """Writes it down; what a full disk does not take is kept in mind, said once, and written later."""
@@ -135,7 +191,7 @@ class RunFolder:
             self._write_pending()
             for name, pixels in record.pictures.items():
                 file = f"{record.step:06d}.jpg" if name == "samples" else f"{name}.jpg"
-                Image.fromarray(pixels).save(self.path / "samples" / file, quality=JPEG_QUALITY)
+                write_atomically(self.path / "samples" / file, _jpeg(pixels), durable=False)
             self._write_status("running", durable=False)
             self._warned = False
         except OSError as error:
@@ -165,11 +221,11 @@ class RunFolder:
 
     def _end(self, outcome: Outcome) -> None:
         self._ended = True
-        try:
-            self._write_pending()
-            self._write_outcome(outcome)
-        except OSError as error:
-            log.warning("%s is not complete (%s)", self.path, error.strerror or error)
+        for write in (self._write_pending, lambda: self._write_outcome(outcome)):
+            try:
+                write()
+            except OSError as error:
+                log.warning("%s is not complete (%s)", self.path, refusal(error))
         log.debug("%s at step %d%s", outcome.status, self._step, f": {outcome.reason}" if outcome.reason else "")
         if outcome.status == "interrupted":
             log.info("interrupted at step %d; go on with: python train.py resume=%s", self._step, self.path)
@@ -184,7 +240,7 @@ class RunFolder:
         self._lock.release()
 
     def _write_outcome(self, outcome: Outcome) -> None:
-        self._write_status(*outcome)
+        write_in_place(self.path / "status.json", self._status(*outcome))
         self._remember("end", {"status": outcome.status, "reason": outcome.reason})
 
     def _remember(self, event: str, facts: Mapping[str, Any]) -> None:
@@ -196,21 +252,31 @@ class RunFolder:
         with open(path, "a", encoding="utf-8") as file:
             file.write("\n" * torn + json.dumps(entry) + "\n")
 
-    def _write_status(self, status: str, reason: str | None = None, *, durable: bool = True) -> None:
+    def _write_status(self, status: str, *, durable: bool = True) -> None:
+        write_atomically(self.path / "status.json", self._status(status), durable=durable)
+
+    def _status(self, status: str, reason: str | None = None) -> str:
         content = {"status": status, "step": self._step, "reason": reason}
         if self._warnings:
             content["warnings"] = self._warnings
-        write_atomically(self.path / "status.json", json.dumps(content) + "\n", durable=durable)
+        return json.dumps(content) + "\n"
 
 
 class _LogFile(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:
-        """A full disk costs log lines, and no traceback for each of them."""
+    def close(self) -> None:
+        with suppress(OSError):  # a full disk does not take the last lines
+            super().close()
+
+
+def _jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", quality=JPEG_QUALITY)
+    return content.getvalue()
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def _writable(path: Path, fix: str = "set runs_dir=<folder>, or {}") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LsganError(f"{path} cannot be written ({error.strerror or error}): set runs_dir=<folder>") from error
+        raise LsganError(f"{path} cannot be written ({refusal(error)}): {fix.format(remedy(error))}") from error

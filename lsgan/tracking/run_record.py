@@ -7,11 +7,44 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 Row = dict[str, Any]  # one JSON object of a .jsonl file
+
+_PADDING = b"\0 \t\r"  # zeros: some file systems leave them behind a crash
+_UNFINISHED = (".part", ".new")  # of a checkpoint and its checksum
+_SAVE = ("finished", "interrupted", "collapsed")  # what a run calls itself that has saved its last step
+
+
+class Metrics(NamedTuple):
+    """What metrics.jsonl holds, sorted out.
+
+    Args:
+        rows: step -> line and its object, in the order of the steps; of several lines of a step the last.
+        spoilt: lines that are no rows: torn, zeros, something else.
+        replaced: rows of a step that has a later one.
+    """
+
+    rows: dict[int, tuple[bytes, Row]]
+    spoilt: list[bytes]
+    replaced: list[bytes]
+
+    @classmethod
+    def sorted_out(cls, content: bytes) -> "Metrics":
+        """Of the bytes of the file."""
+        rows: dict[int, tuple[bytes, Row]] = {}
+        spoilt, replaced = [], []
+        for line in _nonempty(content):
+            row = _object(line)
+            if row is None or not _is_row(row):
+                spoilt.append(line)
+                continue
+            if row["step"] in rows:
+                replaced.append(rows[row["step"]][0])
+            rows[row["step"]] = line.strip(_PADDING), row
+        return cls(dict(sorted(rows.items())), spoilt, replaced)
 
 
 @dataclass(frozen=True)
@@ -49,7 +82,7 @@ class RunRecord:
         text = self._read("config.yaml")
         try:
             content = yaml.safe_load(text or "")
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
             self.troubles.append(f"{self.path / 'config.yaml'} is not readable YAML ({' '.join(str(error).split())})")
             return {}
         return content if isinstance(content, dict) else {}
@@ -76,13 +109,41 @@ class RunRecord:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Those of metrics.jsonl, each with its `step`; in their order."""
-        return [row for row in self._lines("metrics.jsonl") if isinstance(row.get("step"), int)]
+        """Those of metrics.jsonl, one a `step`, in their order; each of their values is a number or None."""
+        metrics = Metrics.sorted_out(self._read_bytes("metrics.jsonl") or b"")
+        if metrics.spoilt:
+            self._leave_out("metrics.jsonl", len(metrics.spoilt))
+        return [row for _, row in metrics.rows.values()]
 
     @cached_property
     def history(self) -> list[Row]:
-        """One entry a start and one an end, the oldest first: `event`, `time`, `step`, and what was true then."""
-        return self._lines("history.jsonl")
+        """One entry a start, one an end, and one for the first checkpoint, the oldest first.
+
+        Each says `event` (start, end, saved), `time`, `step`, and what was true then.
+        """
+        lines = _nonempty(self._read_bytes("history.jsonl") or b"")
+        found = [entry for entry in map(_object, lines) if entry is not None]
+        if len(found) < len(lines):
+            self._leave_out("history.jsonl", len(lines) - len(found))
+        return found
+
+    @property
+    def has_saved(self) -> bool:
+        """Whether the run has had a checkpoint, wherever it may be now."""
+        if any(name.startswith(("step-", "best.")) and not name.endswith(_UNFINISHED) for name in self._checkpoints()):
+            return True
+        starts = [entry for entry in self.history if entry.get("event") == "start"]
+        if any(entry.get("event") == "saved" for entry in self.history) or any(map(_has_steps, starts)):
+            return True
+        return not any("checkpoint" in entry for entry in starts) and self._may_have_saved()
+
+    def _may_have_saved(self) -> bool:
+        """The same of a run of earlier versions, which did not write it down."""
+        ends = ({"status": self.status.name, "step": self.status.step}, *self.history)
+        if any(entry.get("status") in _SAVE and _has_steps(entry) for entry in ends):
+            return True
+        every = self.config.get("checkpoint_every")
+        return isinstance(every, int) and any(row["step"] >= every for row in self.rows)
 
     @cached_property
     def checkpoints(self) -> dict[int, Path]:
@@ -120,6 +181,12 @@ class RunRecord:
         told = (entry.get(key) for entry in reversed(self.history))
         return next((value for value in told if value and isinstance(value, dict)), {})
 
+    def _checkpoints(self) -> list[str]:
+        try:
+            return [path.name for path in (self.path / "checkpoints").iterdir()]
+        except OSError:
+            return []
+
     def _numbered(self, folder: str, prefix: str, suffix: str) -> dict[int, Path]:
         found = {}
         for path in (self.path / folder).glob(f"{prefix}*{suffix}"):
@@ -128,39 +195,50 @@ class RunRecord:
                 found[int(number)] = path
         return dict(sorted(found.items()))
 
-    def _lines(self, name: str) -> list[Row]:
-        """The objects in a file of JSON lines; what a kill or a hand tore is left out and told."""
-        found, torn = [], 0
-        for line in (self._read(name) or "").splitlines():
-            row = self._parsed(line, None)
-            if row is None:
-                torn += 1
-            else:
-                found.append(row)
-        if torn:
-            self.troubles.append(f"{self.path / name}: {torn} lines cannot be read and are left out")
-        return found
+    def _leave_out(self, name: str, num: int) -> None:
+        self.troubles.append(f"{self.path / name}: {num} lines cannot be read and are left out")
 
-    def _parsed(self, text: str, name: str | None) -> dict[str, Any] | None:
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = None
-        if isinstance(content, dict):
-            return content
-        if name is not None:
+    def _parsed(self, text: str, name: str) -> dict[str, Any] | None:
+        content = _object(text.encode())
+        if content is None:
             self.troubles.append(f"{self.path / name} is not what lsgan writes")
-        return None
+        return content
 
     def _read(self, name: str) -> str | None:
+        content = self._read_bytes(name)
+        return None if content is None else content.decode(errors="replace")
+
+    def _read_bytes(self, name: str) -> bytes | None:
         path = self.path / name
         try:
-            return path.read_text(encoding="utf-8", errors="replace")
+            return path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             self.troubles.append(f"{path} cannot be read ({error.strerror or error})")
             return None
+
+
+def _nonempty(content: bytes) -> list[bytes]:
+    return [line for line in content.split(b"\n") if line.strip()]
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(line.strip(_PADDING))
+    except (ValueError, RecursionError):  # ValueError: no JSON, or no UTF-8; RecursionError: brackets without end
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _is_row(row: Row) -> bool:
+    is_number = all(value is None or isinstance(value, int | float) for value in row.values())
+    return is_number and type(row.get("step")) is int and row["step"] >= 0
+
+
+def _has_steps(entry: Row) -> bool:
+    step = entry.get("step")
+    return isinstance(step, int) and step > 0
 
 
 def _is_warning(entry: Any) -> bool:

@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
         if error is None:
             return cls("finished")
         if isinstance(error, KeyboardInterrupt):
-            return cls("interrupted", "SIGTERM" if isinstance(error, TerminatedError) else "Ctrl-C")
+            return cls("interrupted", error.name if isinstance(error, TerminatedError) else "Ctrl-C")
         if isinstance(error, CollapsedError):
             return cls("collapsed", str(error))
         return cls("failed", str(error) or type(error).__name__)

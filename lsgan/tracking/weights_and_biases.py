@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsgan.files import read_small, write_atomically
+from lsgan.tracking.console import DETAIL
 from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class _WandbRun:
             # W&B numbers rows anew where parts of a run overlap; this keeps our step the axis of every chart.
             run.define_metric("step", hidden=True)
             run.define_metric("*", step_metric="step")
-            log.info("W&B: %s", _where_to_look(run))
+            log.log(DETAIL, "W&B: %s", _where_to_look(run))
 
     def log(self, record: Record) -> None:
         if self._run is None:
@@ -183,7 +184,6 @@ class _WandbRun:
     def _finish(self, run: "wandb.Run", outcome: Outcome) -> None:
         run.summary["status"] = outcome.status
         run.finish(exit_code=0 if outcome.status == "finished" else 1)
-        log.info("W&B: %s", _where_to_look(run))
 
 
 def _run_id(info: RunInfo) -> str:

@@ -7,13 +7,16 @@ import math
 import re
 import shutil
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
 
 from lsgan.errors import LsganError
-from lsgan.files import read_small, sync, write_atomically
+from lsgan.files import read_small, refusal, remedy, sync, write_atomically
 from lsgan.observe.observer import Best
 from lsgan.training.state import TrainState
 
@@ -26,6 +29,10 @@ _RETRY_SECONDS = 30.0  # between two tries to write a checkpoint
 
 class DamagedCheckpointError(LsganError):
     """The file is not what `Checkpoints` wrote."""
+
+
+class NoSoundCheckpointError(LsganError):
+    """There are checkpoints, and each of them is damaged."""
 
 
 class Loaded(NamedTuple):
@@ -46,17 +53,31 @@ class Checkpoints:
         every: steps between two.
         keep: how many of the newest stay.
         identity: what the run is, a nested dict of plain values; written into each of them.
+        around: given the step, what the writing of one is wrapped in; an OSError of it is one of the writing.
     """
 
-    def __init__(self, folder: Path, every: int, keep: int, identity: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: int,
+        keep: int,
+        identity: dict[str, Any] | None = None,
+        around: Callable[[int], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
         self.folder, self._every, self._keep = folder, every, keep
-        self._identity = identity or {}
+        self._identity, self._around = identity or {}, around
         self._due = False
         self._try_again_at = 0.0  # time.monotonic()
 
     def are_due(self, step: int) -> bool:
         """Whether one is to be written after this step."""
         return step % self._every == 0
+
+    @property
+    def kept(self) -> str:
+        """What is there, for whoever reads that the training has failed."""
+        newest = latest_checkpoint(self.folder)
+        return "no checkpoint has been written yet" if newest is None else f"the last checkpoint stays, {newest.name}"
 
     def after_step(self, state: TrainState, due: bool, best: Best | None = None) -> None:
         """Writes a checkpoint if one is due, or still due since the disk was full.
@@ -84,7 +105,7 @@ class Checkpoints:
                 "step %d: the checkpoint could not be written (%s); the ones before are kept, training goes on, and "
                 "it is tried again",
                 state.step,
-                error.strerror or error,
+                refusal(error),
             )
 
     def finish(self, state: TrainState) -> None:
@@ -98,30 +119,47 @@ class Checkpoints:
         try:
             self._save(state, None)
         except OSError as error:
+            last = latest_checkpoint(self.folder)
+            where = "begins at step 0 again, nothing is saved" if last is None else f"goes on from step {_step(last)}"
             raise LsganError(
-                f"the last checkpoint could not be written to {self.folder} ({error.strerror or error}): make room "
-                "there and start the same command again, it goes on from the checkpoint before"
+                f"the last checkpoint could not be written to {self.folder} ({refusal(error)}): {remedy(error)} and "
+                f"start again, python train.py resume={self.folder.parent} {where}"
             ) from error
 
     def load_latest(self, state: TrainState) -> Loaded | None:
         """Restores the newest sound checkpoint; None if there is no checkpoint.
 
-        A damaged one is renamed to `….damaged`, and the one before is taken.
+        Damaged ones that are newer are renamed to `….damaged`; nothing is changed where none is sound.
 
         Raises:
-            LsganError: there are only damaged ones, or the newest does not fit or is of another format version.
+            NoSoundCheckpointError: there are only damaged ones.
+            LsganError: they cannot be read, or the newest does not fit or is of another format version.
         """
-        damaged = None
+        damaged: list[tuple[Path, DamagedCheckpointError]] = []
         for path in reversed(_checkpoints(self.folder)):
             try:
-                return load(path, state)
+                found = load(path, state)
             except DamagedCheckpointError as error:
-                damaged = error
-                log.warning("%s; going on from the one before", error)
-                path.rename(path.with_name(f"{path.name}.damaged"))
-        if damaged is not None:
-            raise LsganError(f"{self.folder} holds no sound checkpoint: start another run") from damaged
+                damaged.append((path, error))
+                continue
+            for later, reason in damaged:
+                log.warning("%s; going on from the one before", reason)
+                later.rename(later.with_name(f"{later.name}.damaged"))
+            return found
+        if damaged:
+            raise NoSoundCheckpointError(f"{self.folder} holds no sound checkpoint: start another run") from damaged[0][
+                1
+            ]
         return None
+
+    def advice(self) -> str:
+        """How else to have a checkpoint where they are lost, to follow `put one back`: from a sound best.pt."""
+        best = self.folder / "best.pt"
+        try:
+            step = load_checkpoint(best)["step"]
+        except LsganError:
+            return ""
+        return f" (`cp {best} {self.folder / _name(step)}` takes the best one)"
 
     def _is_better(self, best: Best, step: int) -> bool:
         before = _read_best(self.folder)
@@ -137,16 +175,19 @@ class Checkpoints:
         """Raises OSError if the disk does not take it; earlier checkpoints are still there."""
         state.check_finite()
         self.folder.mkdir(exist_ok=True)
-        path = self.folder / f"step-{state.step:06d}.pt"
+        path = self.folder / _name(state.step)
         told = None if best is None else {"metric": best.metric, "value": best.value}
         content = {"format_version": FORMAT_VERSION, **state.state_dict(), "identity": self._identity, "best": told}
-        _write(path, content)
+        with self._around(state.step):
+            _write(path, content)
         if best is not None:
             _link(path, self.folder / "best.pt")
-            (self.folder / "best.json").unlink(missing_ok=True)  # of versions that told it there
+            with suppress(OSError):  # of versions that told it there: nobody reads it any more
+                (self.folder / "best.json").unlink()
         for old in _checkpoints(self.folder)[: -self._keep]:
-            old.unlink()
-            checksum_path(old).unlink(missing_ok=True)
+            with suppress(OSError):  # one too many does no harm
+                old.unlink()
+                checksum_path(old).unlink(missing_ok=True)
 
 
 def load(path: Path, state: TrainState) -> Loaded:
@@ -168,10 +209,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         DamagedCheckpointError: its checksum is wrong, or it is not a checkpoint of this project.
-        LsganError: it is of another format version.
+        LsganError: it cannot be read, or is of another format version.
     """
     checksum = _read_checksum(path)
-    if checksum is not None and checksum != _sha256(path):
+    try:
+        digest = _sha256(path)
+    except OSError as error:  # the content may be good: that is not said here
+        raise LsganError(f"{path} cannot be read ({error.strerror or error}): mend that, or name another") from error
+    if checksum not in (None, digest):
         raise DamagedCheckpointError(f"{path} is damaged, it does not have its checksum")
     return _read(path)
 
@@ -193,6 +238,10 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         version = content["format_version"]
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, UnpicklingError) or "weights_only" in str(
+            error
+        ):  # torch would advise to run what is in it
+            reason = "it holds something else than tensors and plain values, and nothing else is loaded"
         raise DamagedCheckpointError(f"{path} is not a readable checkpoint ({reason})") from error
     if version == 1:
         content = _from_version_1(content)
@@ -252,8 +301,12 @@ def _link(path: Path, name: Path) -> None:
     try:
         unfinished.hardlink_to(path)
     except OSError:  # a file system without hard links
-        shutil.copyfile(path, unfinished)
-        sync(unfinished)
+        try:
+            shutil.copyfile(path, unfinished)
+            sync(unfinished)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
     _rename(unfinished, name, _read_checksum(path) or _sha256(path))
 
 
@@ -281,7 +334,18 @@ def _sha256(path: Path) -> str:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("step-*.pt") if re.fullmatch(r"step-\d+", path.stem)), key=_step)
+    """Raises LsganError if the folder is there and cannot be read: it is not empty, then."""
+    try:
+        paths = [path for path in folder.iterdir() if re.fullmatch(r"step-\d+\.pt", path.name) and path.is_file()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LsganError(f"{folder} cannot be read ({error.strerror or error}): mend that first") from error
+    return sorted(paths, key=_step)
+
+
+def _name(step: int) -> str:
+    return f"step-{step:06d}.pt"
 
 
 def _step(path: Path) -> int:

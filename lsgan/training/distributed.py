@@ -5,28 +5,25 @@ travels with them, whether somebody wants to stop, so that all ranks decide alik
 Batch norm exchanges its statistics besides (sync_batch_norm.py).
 """
 
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import BytesIO
-from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore, Store
-from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from lsgan.errors import LsganError
 from lsgan.training.interrupt import Stop
+from lsgan.training.meeting import Meeting
 from lsgan.training.state import TrainState
 from lsgan.training.sync_batch_norm import synchronise_batch_norm
 from lsgan.world import World
 
-_PATIENCE = timedelta(days=7)  # how long ranks wait for one that downloads or packs, or for rank 0's observers
+_PATIENCE = timedelta(days=7)  # how long ranks wait for rank 0's observers
 
 
 class Together:
@@ -111,17 +108,25 @@ def _copy_from_main(state: TrainState, world: World) -> None:
 
 
 @contextmanager
-def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterator[Together]:
+def joined(
+    world: World, device: torch.device, timeout_seconds: float, meeting: Meeting | None = None
+) -> Iterator[Together]:
     """A group of all ranks of `world`, in the body.
 
     Every rank must have its data ready: the group waits for each as long as that takes, but in the body a rank that
     others have waited for in vain for `timeout_seconds` is taken for dead.
 
+    Args:
+        world: the ranks.
+        device: of this one.
+        timeout_seconds: in the body.
+        meeting: of the same ranks, if this one has said before that it is there.
+
     Raises:
-        LsganError: another rank died or hangs.
+        LsganError: another rank died, hangs, or was never started.
     """
-    _join(world, device, timedelta(seconds=timeout_seconds))
     try:
+        _join(meeting or Meeting(world), world, device, timedelta(seconds=timeout_seconds))
         patient = dist.new_group(backend="gloo", timeout=_PATIENCE)
         assert isinstance(patient, dist.ProcessGroup)  # not a number: this rank is in it
         yield Together(world, patient)
@@ -133,37 +138,13 @@ def joined(world: World, device: torch.device, timeout_seconds: float) -> Iterat
             "the first error of the job tells why; started again, the run goes on from its last checkpoint"
         ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
-def _join(world: World, device: torch.device, timeout: timedelta) -> None:
-    everybody, _, _ = next(rendezvous("env://", world.rank, world.size, timeout=_PATIENCE))
-    store = PrefixStore(_meet(everybody, world), everybody)
+def _join(meeting: Meeting, world: World, device: torch.device, timeout: timedelta) -> None:
+    store = dist.PrefixStore(meeting.meet(), meeting.store)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size, timeout=timeout)
-
-
-def _meet(store: Store, world: World) -> str:
-    """Waits until all ranks are here, and returns a name for the meeting, the same on every rank.
-
-    torchrun keeps one store for all restarts, and what a dead rank left there must not be taken for a living one's.
-    Therefore each rank makes itself a new name, and only a list that holds it tells that this meeting is complete.
-    """
-    me = uuid4().hex
-    if world.is_main:
-        store.set("main", me)
-        names = [store.get(f"{me}/{rank}").decode() for rank in range(1, world.size)]  # each waits for the key
-        store.set(f"{me}/all", " ".join(names))
-        return me
-    while True:
-        main = store.get("main").decode()
-        store.set(f"{main}/{world.rank}", me)
-        try:
-            store.wait([f"{main}/all"], timedelta(seconds=1))
-        except dist.DistStoreError:  # a slow rank, or rank 0 is still an earlier one
-            continue
-        if me in store.get(f"{main}/all").decode():
-            return main
-        time.sleep(0.1)

@@ -1,9 +1,9 @@
 """The training loop, from top to bottom."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, NonFiniteError
 from lsgan.observe.observer import Finding, Observers, Seen
 from lsgan.tracking.tracker import Record, Tracker
 from lsgan.training.checkpoints import Checkpoints
@@ -28,10 +28,10 @@ def train(gan: Gan, observers: Observers, tracker: Tracker, checkpoints: Checkpo
         LsganError: the last checkpoint could not be written, the batch does not fit into the memory, or an observer
             stops the run, its step saved (of several ranks, the next).
         NonFiniteError: an observer saw a loss or a gradient that is NaN or infinite, or a weight is where it was to be
-            saved; the last checkpoint stays.
+            saved; the last checkpoint, if there is one, stays.
     """
     state, machine, clock = gan.state, gan.machine, Clock(gan)
-    with stop_after_step() as stop, prefetched(gan.inputs, machine) as inputs:
+    with _telling_what_stays(checkpoints), stop_after_step() as stop, prefetched(gan.inputs, machine) as inputs:
         if state.step == 0:
             with clock.paused():
                 tracker.log(_record(0, observers.begin(looking(gan, clock))))
@@ -56,6 +56,16 @@ def train(gan: Gan, observers: Observers, tracker: Tracker, checkpoints: Checkpo
             checkpoints.finish(state)
     if isinstance(stop.error, LsganError) or state.step < steps:
         raise stop.error or KeyboardInterrupt  # asked for here, or on another rank
+
+
+@contextmanager
+def _telling_what_stays(checkpoints: Checkpoints | None) -> Iterator[None]:
+    try:
+        yield
+    except NonFiniteError as error:
+        if checkpoints is None:  # rank 0 knows
+            raise
+        raise NonFiniteError(f"{error}; {checkpoints.kept}") from error
 
 
 def _record(step: int, found: Finding) -> Record:

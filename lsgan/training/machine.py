@@ -16,6 +16,7 @@ from lsgan.penalties import Noise
 from lsgan.streams import derived_seed, uniform
 from lsgan.training.distributed import Together, joined
 from lsgan.training.interrupt import Stop
+from lsgan.training.meeting import Meeting
 from lsgan.training.memory import keep_freed_memory
 from lsgan.training.runtime import Runtime
 from lsgan.training.wide_convolutions import use_matrix_products
@@ -39,13 +40,17 @@ class Machine:
     def __init__(self, runtime: Runtime, world: World = ALONE) -> None:
         if runtime.compile and world.size > 1:
             raise LsganError(f"compile=true is for one process, and there are {world.size}: set runtime.compile=false")
-        if runtime.on_gpu and world.size > 1 and world.local_rank >= torch.cuda.device_count():
+        if runtime.on_gpu and world.local_rank >= torch.cuda.device_count():
             num_gpus = torch.cuda.device_count()
-            raise LsganError(f"every rank needs a GPU, and there are {num_gpus} here: set --nproc-per-node={num_gpus}")
+            raise LsganError(
+                f"every rank needs a GPU, and there are {num_gpus} here, none for LOCAL_RANK={world.local_rank}: "
+                f"set --nproc-per-node={num_gpus}"
+            )
         self.runtime, self.world = runtime, world
         self.device = torch.device("cuda", world.local_rank) if runtime.on_gpu else torch.device("cpu")
         self.precision = runtime.chosen_precision
         self._together: Together | None = None
+        self._meeting: Meeting | None = None
 
     # The process
 
@@ -154,13 +159,19 @@ class Machine:
 
         return draw_part
 
+    def meet(self) -> None:
+        """Tells the other ranks that this one has started, before it reads any data; see `meeting.Meeting`."""
+        if self.world.size > 1:
+            self._meeting = Meeting(self.world)
+
     @contextmanager
     def joined(self) -> Iterator[None]:
         """In the body all ranks are together, each with its data ready; see `distributed.joined`."""
         if self.world.size == 1:
             yield
             return
-        with joined(self.world, self.device, self.runtime.rank_timeout_seconds) as self._together:
+        timeout = self.runtime.rank_timeout_seconds
+        with joined(self.world, self.device, timeout, self._meeting) as self._together:
             yield
 
     def share(self, state: "TrainState") -> None:

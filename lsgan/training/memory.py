@@ -1,9 +1,11 @@
 """How much memory a training takes, how to keep it from being given back, and how to tell that it is too little."""
 
 import ctypes
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -47,6 +49,34 @@ def peak_bytes(device: torch.device) -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def available_bytes() -> int:
+    """The most that this process may ever have: of the machine, of its control group and of its own limit."""
+    found = [sys.maxsize]
+    if hasattr(os, "sysconf"):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
+        with suppress(OSError, ValueError):  # `max` is no number
+            found.append(int(path.read_text()))
+    if sys.platform != "win32":
+        found.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+    return min(num for num in found if num > 0)
+
+
+@contextmanager
+def enough_for(settings: str) -> Iterator[None]:
+    """In the body an allocation that fails is one sentence; `settings` are those that memory grows with.
+
+    Raises:
+        LsganError: the memory does not suffice.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise LsganError(f"the memory does not suffice: make something smaller ({settings})") from error
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether the device, or the machine, had too little memory."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
@@ -55,6 +85,8 @@ def is_out_of_memory(error: Exception) -> bool:
         words in str(error)
         for words in (
             "can't allocate memory",
+            "Storage size calculation overflowed",  # of a tensor that no machine could hold
+            "numel: integer multiplication overflow",
             "std::bad_alloc",
             "CUDA error: out of memory",  # of what PyTorch's allocator does not hand out
             "CUBLAS_STATUS_ALLOC_FAILED",

@@ -95,16 +95,30 @@ def test_a_finished_run_is_done_unless_more_steps_are_asked_for(begin):
     begin("r", "run=r", "steps=6", status="finished", step=6, code=other_code())
     line = begin.plan("run=r", "steps=6").done  # whatever the code: nothing is trained
     assert "digits/r: the run has finished its 6 steps: add steps=<more> to go further (other code: lsgan 0.0.9" in line
-    assert "has finished its 6 steps" in begin.plan("run=r", "steps=5").done
     with pytest.raises(LsganError, match="begun by other code"):
         begin.plan("run=r", "steps=7")
     begin("s", "run=s", "steps=6", status="running", step=6)
     assert begin.plan("run=s", "steps=6").done is None
 
 
+@pytest.mark.parametrize("ended", ["finished", "interrupted"])
+def test_what_was_done_is_not_taken_back(begin, ended):
+    folder = begin("r", "run=r", "steps=60", "batch_size=8", status=ended, step=60)
+    for typed, wanted in {"steps=30": "steps=30", "images=80": r"images=80 \(10 steps\)"}.items():
+        for named in (["run=r", "batch_size=8"], [f"resume={folder}"]):
+            with pytest.raises(LsganError, match=rf"^{wanted}: {folder} has done 60 steps already: ask for more, or "):
+                begin.plan(*named, typed)
+    for enough in ("steps=60", "steps=61", "images=480"):
+        assert begin.plan(f"resume={folder}", enough).folder == folder
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("steps: 60", "steps: 30"))
+    assert begin.plan(f"resume={folder}").folder == folder  # nobody typed it
+
+
 def test_two_lengths_are_one_too_many(begin):
     with pytest.raises(LsganError, match=r"^images=64 and steps=4 both say how long to train: leave one of them out$"):
         begin.plan("images=64", "steps=4")
+    with pytest.raises(LsganError, match=r"^images=64 and steps=4 both say .*: add images=null, or leave steps out$"):
+        config.plan(config.composed(["images=64", "steps=4"]), ["steps=4"])  # images by an experiment
     assert begin.plan("images=64", "batch_size=8", "discriminator_steps=3").settings.steps == 3  # 24 images a step
 
 

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lsgan import config
-from lsgan.command import for_saved_config
+from lsgan.arguments import for_saved_config
 from lsgan.config.saved import going_on
 from lsgan.errors import LsganError
 

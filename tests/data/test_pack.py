@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -111,6 +113,47 @@ def test_many_skipped_images_do_not_flood_the_console(tmp_path, caplog):
     assert "… and 10 more, all named in skipped.txt" in caplog.text
     assert "colour 11" not in caplog.text
     assert len((tmp_path / "store" / "skipped.txt").read_text().splitlines()) == 20
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path, caplog):
+    source = Colours(5, broken=[3])
+    source.left_out = {".psd": ["a.psd", "b\n.psd"], "": ["notes"]}
+    packed(source, tmp_path / "store")
+    assert "left out: 2 .psd, 1 without a suffix\n" in caplog.text
+    assert (tmp_path / "store" / "skipped.txt").read_text() == (
+        "colour 3: truncated\na.psd: left out (.psd: not a kind of image that is read)\n"
+        "'b\\n.psd': left out (.psd: not a kind of image that is read)\n"
+        "notes: left out (no suffix: not a kind of image that is read)\n"
+    )
+    meta = json.loads((tmp_path / "store" / "store.json").read_text())
+    assert (meta["num_skipped"], meta["left_out"]) == (1, {".psd": 2, "": 1})
+
+
+class Dark(Colours):
+    """Of 16 bits, the brightest first."""
+
+    def image(self, index):
+        super().image(index)
+        return Image.fromarray(np.full((8, 8), max(self.most - index, 0), np.uint16))
+
+
+@pytest.mark.parametrize("interrupt", [False, True])
+@pytest.mark.parametrize(("most", "bits"), [(4095, 12), (1000, 10), (0, 1), (40000, None)])
+def test_sixteen_bits_that_are_fewer(tmp_path, caplog, noted_often, most, bits, interrupt):
+    Dark.most = most
+    if interrupt:
+        interrupted(Dark(200), tmp_path / "store", at=150)
+    packed(Dark(200), tmp_path / "store")
+    expected = f"the brightest of the 16-bit pixels is {most} of 65535"
+    assert (expected in caplog.text) == (bits is not None)
+    assert (f"they seem to use {bits} bits; dataset.bits={bits} makes" in caplog.text) == (bits is not None)
+
+
+def test_bits_that_are_given_are_not_guessed(tmp_path, caplog):
+    Dark.most = 4095
+    pack(Dark(3).open, replace(RECIPE, fit=RECIPE.fit._replace(bits=12)), tmp_path / "store")
+    assert open_store(tmp_path / "store").images[0].max() == 255
+    assert "brightest" not in caplog.text
 
 
 def test_names_that_are_no_unicode(tmp_path):
@@ -310,3 +353,64 @@ def test_a_disk_that_takes_no_more_keeps_what_is_packed(tmp_path, noted_often):
     packed(source, tmp_path / "store")
     assert min(source.loaded) > 100
     assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+
+
+SPOILT = [b"", b"\0" * 99, b"\xff\xfe\x00", b"[]", b"{}", b'{"num_items": -3, "skipped": []}', None]
+
+
+def spoil(path, content):
+    """None: a folder lies in its place."""
+    path.unlink(missing_ok=True)
+    path.mkdir() if content is None else path.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", SPOILT)
+@pytest.mark.parametrize("name", ["progress.json", "labels.npy", "preview.jpg", "store.json"])
+def test_a_spoilt_file_of_an_unfinished_store_is_made_again_or_is_one_sentence(tmp_path, noted_often, name, content):
+    interrupted(Colours(200, classes=["a", "b", "c"]), tmp_path / "store", at=150)
+    path = tmp_path / ".store.part" / name
+    spoil(path, content)
+    told = None
+    try:
+        packed(Colours(200, classes=["a", "b", "c"]), tmp_path / "store")
+    except LsganError as error:
+        told = str(error)
+    if told is None:
+        packed(Colours(200, classes=["a", "b", "c"]), tmp_path / "whole")
+        assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+    else:
+        assert content is None
+        assert str(path) in told
+        assert "mend that and start again" in told
+
+
+@pytest.mark.parametrize("content", SPOILT)
+@pytest.mark.parametrize("name", ["labels.npy", "preview.jpg", "store.json", "images.bin"])
+def test_a_spoilt_file_of_a_store_is_done_without_or_is_one_sentence(tmp_path, name, content):
+    folder = tmp_path / "store"
+    packed(Colours(9, classes=["a", "b", "c"]), folder)
+    spoil(folder / name, content)
+    if name == "preview.jpg":
+        assert len(open_store(folder).images) == 9
+        return
+    with pytest.raises((LsganError, IsADirectoryError)) as told:  # `ImageDataset.prepare` makes a sentence of both
+        open_store(folder)
+    assert content is None or re.search(
+        r"store.*: delete .*store to pack again|store.*: delete it to pack", str(told.value)
+    )
+
+
+@pytest.mark.parametrize("room", [0, 1_000_000])
+def test_a_full_disk_is_one_sentence(tmp_path, disk, noted_often, room):
+    source = Colours(8_000, known=False)  # 1.5 MB
+    disk.fill()
+    with open(disk.path / "ballast", "r+b") as ballast:
+        ballast.truncate(ballast.seek(0, 2) - room)
+    for _ in range(2):
+        with pytest.raises(
+            LsganError,
+            match=r"^cannot pack into .*: No space left on device.*; make room there and start again, or set",
+        ):
+            packed(source, disk.path / "packed" / "store")
+    disk.make_room()
+    assert len(packed(source, disk.path / "packed" / "store").images) == 8_000

@@ -68,6 +68,24 @@ def test_the_digest_changes_with_every_part():
     assert len({recipe.digest() for recipe in [RECIPE, *others]}) == 6
 
 
+def test_a_setting_that_came_later_names_a_store_only_where_it_is_set():
+    """What is packed already keeps its name."""
+    assert RECIPE.digest() == "57a264df5c8e"
+    assert "bits" not in RECIPE.settings()
+    twelve = Recipe("test", "f", Fit(8, 3, crop=False, bits=12))
+    assert twelve.settings()["bits"] == 12
+    assert differences(RECIPE.settings(), twelve.settings()) == "bits=None, not 12"
+    assert differences(twelve.settings(), RECIPE.settings()) == "bits=12, not None"
+
+
+def test_fingerprints_are_told_in_words():
+    def told(made_by, wanted):
+        return differences({"fingerprint": made_by}, {"fingerprint": wanted})
+
+    assert told("ab", "cd") == told("ab+3", "cd+3") == "an older state (the files have changed)"
+    assert told("ab", "ab+3") == told("ab+3", "ab") == "other kinds of files than can be read now"
+
+
 def test_differences_are_named(store):
     made_by = json.loads((store / "store.json").read_text())["recipe"]
     assert differences(made_by, RECIPE.settings()) == ""

@@ -49,6 +49,36 @@ def test_without_a_terminal_a_line_now_and_then(screen, monkeypatch):
     assert text.getvalue() == f"step 20/100  {NUMBERS}\n"
 
 
+def test_the_last_numbers_are_a_line_however_short_the_run(screen):
+    text = screen(terminal=False)
+    tracker = console.ConsoleTracker(steps=30, first_step=0)
+    tracker.log(Record(10, summary="early"))
+    tracker.log(Record(20, summary=NUMBERS))
+    tracker.log(Record(30))  # pictures only
+    tracker.close(Outcome("failed", "no room"))
+    assert text.getvalue() == f"step 20/30  {NUMBERS}\n"
+
+
+def test_on_a_terminal_the_bar_is_enough(screen):
+    text = screen(terminal=True)
+    tracker = console.ConsoleTracker(steps=30, first_step=0)
+    tracker.log(Record(30, summary=NUMBERS))
+    tracker.close(Outcome("finished"))
+    assert "step 30/30  " not in text.getvalue()
+
+
+def test_a_job_of_a_sweep_is_brief(screen):
+    text = screen(terminal=False)
+    logger = logging.getLogger("lsgan")
+    logger.handlers = [h for h in logger.handlers if not isinstance(h, console._ConsoleHandler)]
+    console.show_log_lines(brief=True)
+    console.show_log_lines()  # of the run within
+    logger.log(console.DETAIL, "which precision, which loss")
+    logger.info("which folder")
+    logger.warning("careful")
+    assert text.getvalue() == "which folder\nwarning: careful\n"
+
+
 def test_warnings_are_a_line_each(screen):
     text = screen(terminal=False)
     tracker = console.ConsoleTracker(steps=100, first_step=0)

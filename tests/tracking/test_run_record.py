@@ -70,7 +70,7 @@ def test_damaged_files_cost_what_is_in_them(folder):
     assert record.status == Status()
     assert record.data == {"images": 3}
     assert [trouble.partition(": ")[2] for trouble in record.troubles] == [
-        "3 lines cannot be read and are left out",
+        "4 lines cannot be read and are left out",
         "1 lines cannot be read and are left out",
     ]
     (folder.path / "config.yaml").write_text("a: [1")

@@ -1,8 +1,11 @@
+import errno
 import hashlib
 import json
+import os
 import pickle
 import resource
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from lsgan.training import checkpoints as module
 from lsgan.training.checkpoints import (
     Checkpoints,
     DamagedCheckpointError,
+    NoSoundCheckpointError,
     checksum_path,
     latest_checkpoint,
     load_checkpoint,
@@ -110,6 +114,63 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(make_state, tmp_path, 
         load_latest(make_state(), tmp_path)
 
 
+def test_where_none_is_sound_nothing_is_changed(make_state, tmp_path, caplog):
+    state = trained(make_state())
+    for step in (2, 3):
+        state.step = step
+        flip_a_bit(save(state, tmp_path, 3))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for _ in range(2):
+        with pytest.raises(NoSoundCheckpointError):
+            load_latest(make_state(), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert "going on" not in caplog.text
+
+
+@contextmanager
+def as_nobody():
+    """Root may read everything."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("what", [".", "step-000002.pt"])
+def test_what_may_not_be_read_is_not_taken_for_lost(make_state, what):
+    with tempfile.TemporaryDirectory() as place:  # pytest's folders are closed to others
+        folder = Path(place) / "checkpoints"
+        folder.mkdir()
+        Path(place).chmod(0o755)
+        path = save(trained(make_state()), folder)
+        (folder / what).chmod(0)
+        with as_nobody(), pytest.raises(LsganError, match=r"cannot be read \(Permission denied\): mend that") as told:
+            load_latest(make_state(), folder)
+        assert str(folder / what) in str(told.value)
+        (folder / what).chmod(0o755)
+        assert load_latest(make_state(), folder).path == path
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 99, b"\xff\xfe", None])
+@pytest.mark.parametrize("name", ["step-000002.pt.sha256", "best.json", "best.pt", "best.pt.sha256", "step-000001.pt"])
+def test_a_spoilt_small_file_stops_nothing(make_state, tmp_path, name, content):
+    """None: a folder lies in its place."""
+    state = trained(make_state())
+    save(state, tmp_path, best=Best("fid", 5.0, "min"))
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir() if content is None else (tmp_path / name).write_bytes(content)
+    other, saver = make_state(seed=1), Checkpoints(tmp_path, 1, 1)
+    assert saver.load_latest(other).path.name == "step-000002.pt"
+    other.step = 3
+    saver.after_step(other, due=True)
+    saver.finish(other)
+    assert steps(tmp_path)[-1] == "step-000003.pt"
+
+
 def test_a_checkpoint_without_its_checksum_is_read_all_the_same(make_state, tmp_path):
     state = trained(make_state())
     path = save(state, tmp_path, 1)
@@ -157,8 +218,12 @@ def test_a_crafted_checkpoint_does_not_run(tmp_path):
     (tmp_path / "step-000001.pt").write_bytes(pickle.dumps(Bomb()))
     torch.save({"format_version": 2, "bomb": Bomb()}, tmp_path / "step-000002.pt")
     for path in tmp_path.glob("*.pt"):
-        with pytest.raises(LsganError, match="is not a readable checkpoint"):
+        with pytest.raises(LsganError, match="is not a readable checkpoint") as caught:
             load_checkpoint(path)
+        assert str(caught.value) == (  # not PyTorch's advice to run what is in there
+            f"{path} is not a readable checkpoint (it holds something else than tensors and plain values, and nothing "
+            "else is loaded)"
+        )
     assert not (tmp_path / "exploded").exists()
 
 
@@ -217,6 +282,26 @@ def test_a_last_checkpoint_that_cannot_be_written_is_an_error(make_state, tmp_pa
             saver.finish(state)
     saver.finish(state)
     assert steps(tmp_path) == ["step-000000.pt"]
+
+
+def test_what_a_checkpoint_is_wrapped_in_may_refuse_it(make_state, tmp_path):
+    """Rows that the disk does not take: a checkpoint is never ahead of them."""
+    told = []
+
+    @contextmanager
+    def around(step):
+        told.append(step)
+        if step == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        yield
+        told.append("written")
+
+    state, saver = make_state(), Checkpoints(tmp_path, 1, 3, None, around)
+    for step in (1, 2):
+        state.step = step
+        saver.after_step(state, due=True)
+    assert told == [1, 2, "written"]
+    assert steps(tmp_path) == ["step-000002.pt"]
 
 
 # The best

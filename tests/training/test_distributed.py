@@ -20,7 +20,7 @@ from torch.testing import assert_close
 from lsgan import config
 from lsgan.errors import LsganError
 from lsgan.training.sync_batch_norm import SyncBatchNorm, synchronise_batch_norm
-from lsgan.world import ALONE, World
+from lsgan.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = ("runtime=cpu", "runtime.precision=fp32")
@@ -413,22 +413,14 @@ def test_a_batch_must_be_divisible_by_the_ranks(composed):
 
 def test_a_restart_must_find_the_run(composed, monkeypatch):
     """By its name, which the same command gives again; unless it is to begin another."""
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}.items():
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3", **place}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(LsganError, match=r"new=true would begin another run at each restart: take it out, or --max-re"):
         config.check(composed("new=true"), World.from_environment())
     config.check(composed(), World.from_environment())
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "0")
     config.check(composed("new=true"), World.from_environment())
-
-
-def test_where_nobody_tells_there_is_one_process(monkeypatch):
-    assert World.from_environment() == ALONE
-    monkeypatch.setenv("RANK", "5")
-    assert World.from_environment() == ALONE
-    monkeypatch.setenv("WORLD_SIZE", "8")
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert World.from_environment() == World(5, 8, 1)
 
 
 def test_a_resolved_config_names_what_concerns_ranks(composed):

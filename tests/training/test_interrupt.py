@@ -5,6 +5,8 @@ import threading
 import pytest
 
 from lsgan.errors import TerminatedError
+from lsgan.tracking.tracker import Outcome
+from lsgan.training import interrupt
 from lsgan.training.interrupt import stop_after_step
 
 
@@ -75,3 +77,51 @@ def test_in_a_thread_it_is_never_set():
     thread.start()
     thread.join()
     assert seen == [False]
+
+
+NAMES = [name for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+
+
+@pytest.fixture
+def met():
+    """The signals that reach what was there before."""
+    found = []
+    before = {name: signal.signal(getattr(signal, name), lambda number, _: found.append(number)) for name in NAMES}
+    yield found
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schedulers_and_terminals_ask_too(name, met, monkeypatch):
+    number = getattr(signal, name)
+    monkeypatch.setattr(interrupt, "_ECHO_SECONDS", -1)
+    with stop_after_step() as stop:
+        os.kill(os.getpid(), number)
+        assert (stop.error.number, stop.error.name, Outcome.of(stop.error)) == (number, name, ("interrupted", name))
+        assert met == []
+        os.kill(os.getpid(), number)  # the second one meets what was there before: another library's handler, say
+        assert met == [number]
+    os.kill(os.getpid(), number)
+    assert met == [number, number]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
+@pytest.mark.parametrize("first", NAMES)
+def test_a_hangup_right_behind_is_the_same_request(first, met):
+    """A closing terminal tells of it twice; systemd sends one after SIGTERM."""
+    with stop_after_step() as stop:
+        os.kill(os.getpid(), getattr(signal, first))
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.error.name == first
+    assert met == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
+def test_nohup_is_heeded(met):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stop_after_step() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.is_set()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

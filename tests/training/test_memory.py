@@ -4,7 +4,8 @@ import sys
 import pytest
 import torch
 
-from lsgan.training.memory import is_out_of_memory, peak_bytes, too_large
+from lsgan.errors import LsganError
+from lsgan.training.memory import available_bytes, enough_for, is_out_of_memory, peak_bytes, too_large
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
 
@@ -83,3 +84,22 @@ def test_no_batch_may_fit_at_all_and_other_errors_are_not_hidden():
     assert str(too_large(64, never)) == str(too_large(64, None)) == sentence
     with pytest.raises(RuntimeError, match="shapes do not match"):
         too_large(64, broken)
+
+
+def test_the_memory_that_there_is_is_that_of_the_narrowest_limit():
+    resource = pytest.importorskip("resource")
+    before, limits = available_bytes(), resource.getrlimit(resource.RLIMIT_AS)
+    assert 2**28 < before < 2**50
+    resource.setrlimit(resource.RLIMIT_AS, (before - 2**20, limits[1]))
+    try:
+        assert available_bytes() == before - 2**20
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def test_an_allocation_that_fails_names_settings_and_other_errors_stay():
+    sentence = r"^the memory does not suffice: make something smaller \(batch_size=8\)$"
+    with pytest.raises(LsganError, match=sentence), enough_for("batch_size=8"):
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="shapes do not match"), enough_for("batch_size=8"):
+        raise RuntimeError("shapes do not match")

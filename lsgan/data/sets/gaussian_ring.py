@@ -15,6 +15,8 @@ from lsgan.data.batches import WHOLE, Batch
 from lsgan.data.pictures import Picture, scatter
 from lsgan.streams import stream
 
+MOST_MODES = 1_000_000
+
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +33,7 @@ class GaussianRing:
         radius: of the circle.
 
     Raises:
-        ValueError: modes < 1, or std or radius not above 0.
+        ValueError: modes < 1 or > MOST_MODES, or std or radius not above 0.
     """
 
     name: str
@@ -46,6 +48,8 @@ class GaussianRing:
     def __post_init__(self) -> None:
         if self.modes < 1:
             raise ValueError(f"modes={self.modes} must be at least 1")
+        if self.modes > MOST_MODES:
+            raise ValueError(f"modes={self.modes} must be at most {MOST_MODES}: their centres are kept in memory")
         if not (self.std > 0 and self.radius > 0):
             raise ValueError(f"std={self.std:g} and radius={self.radius:g} must be above 0")
 

@@ -18,6 +18,7 @@ from lsgan.data.feeding import StoreBatches
 from lsgan.data.pack import pack
 from lsgan.data.pictures import COLUMNS, Picture, image_grid, save_images
 from lsgan.data.sources.decode import Fit
+from lsgan.data.sources.kinds import SUFFIXES, told
 from lsgan.data.sources.source import Source
 from lsgan.data.store import Recipe, Store, differences, open_store, read_meta
 from lsgan.errors import LsganError
@@ -37,9 +38,10 @@ class ImageDataset(ABC):
         channels: 1 (grey) or 3 (RGB); images are converted.
         crop: cut the largest central square before resizing; otherwise the whole image is squeezed into one.
         flip: mirror half of the images of each batch, left to right.
+        bits: how many of the 16 bits of 16-bit images are used, 12 for example; None: all.
 
     Raises:
-        ValueError: a name that is no name of a folder, resolution < 1, or another number of channels.
+        ValueError: a name that is no name of a folder, resolution < 1, or another number of channels or bits.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ImageDataset(ABC):
     channels: int = 3
     crop: bool = False
     flip: bool = False
+    bits: int | None = None
 
     samples_shown: ClassVar[int] = 64
 
@@ -57,11 +60,18 @@ class ImageDataset(ABC):
             raise ValueError(f"resolution={self.resolution} must be at least 1")
         if self.channels not in (1, 3):
             raise ValueError(f"channels={self.channels} must be 1 or 3")
+        if self.bits is not None and not 1 <= self.bits <= 16:
+            raise ValueError(f"bits={self.bits} must be from 1 to 16")
 
     @property
     def num_classes(self) -> int | None:
         """How many labels there are; None if the images have none."""
         return None
+
+    @property
+    def classes_told(self) -> str:
+        """What was taken for classes, for people, as far as it is known before the images are read."""
+        return "none"
 
     @property
     def labels_shown(self) -> Tensor | None:
@@ -101,10 +111,12 @@ class ImageDataset(ABC):
         try:
             folder = self._folder(data_dir)
             store = open_store(folder)
+            _tell_what_is_missing(folder)
         except OSError as error:
             raise LsganError(f"{self.name}: {error.filename or data_dir} cannot be read ({error.strerror})") from error
         shape = "×".join(map(str, store.images.shape[1:]))
         log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
+        log.info("classes: %s", store.told)
         return store
 
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
@@ -125,7 +137,10 @@ class ImageDataset(ABC):
         save_images(batches, folder)
 
     def _recipe(self, data_dir: Path, fingerprint: str) -> Recipe:
-        return Recipe(self.source_id(data_dir), fingerprint, Fit(self.resolution, self.channels, self.crop))
+        return Recipe(self.source_id(data_dir), fingerprint, Fit(self.resolution, self.channels, self.crop, self.bits))
+
+    def _place(self, data_dir: Path, recipe: Recipe) -> Path:
+        return data_dir / "packed" / f"{self.name}-{recipe.digest()}"
 
     def _stores(self, data_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Every whole store of this name, the newest first, and the recipe that it was made by."""
@@ -151,15 +166,35 @@ class ImageDataset(ABC):
         """A store of these images and settings, when the files that it was made from are gone."""
         wanted = self._recipe(data_dir, "").settings()
         for folder, made_by in self._stores(data_dir):
-            if not differences({**made_by, "fingerprint": ""}, wanted):
+            if not differences({**made_by, "fingerprint": "", "split": None}, wanted) and self._holds_wanted(folder):
                 log.info("the files of %s are not there; what was packed from them is", self.name)
                 return folder
         return None
 
+    def _holds_wanted(self, folder: Path) -> bool:
+        """Whether a store of these images and settings holds those of them that are wanted."""
+        return True
+
     def _packed_store(self, data_dir: Path, recipe: Recipe) -> Path:
-        folder = data_dir / "packed" / f"{self.name}-{recipe.digest()}"
+        folder = self._place(data_dir, recipe)
         if not folder.exists():
             for other, made_by in self._stores(data_dir):
-                log.info("%s is not used, it has %s", other, differences(made_by, recipe.settings()))
+                if made_by.get("source") == recipe.source:
+                    log.info("%s is not used, it has %s", other, differences(made_by, recipe.settings()))
             pack(partial(self.open_source, data_dir), recipe, folder)
         return folder
+
+
+def _tell_what_is_missing(folder: Path) -> None:
+    """In a store that was packed when less could be read: by an earlier version, or without an extra."""
+    meta = read_meta(folder)
+    left_out = meta.get("left_out", {})
+    missing = {kind: num for kind, num in left_out.items() if kind in SUFFIXES}
+    if missing:
+        log.warning("%s lacks %s, which can be read now: delete it to have them packed", folder, told(missing))
+    if "left_out" not in meta and meta.get("num_skipped"):
+        log.info(
+            "%s lacks %d images that an earlier version could not read: delete it to try them again",
+            folder,
+            meta["num_skipped"],
+        )

@@ -14,6 +14,7 @@ from lsgan.data.sets.images import ImageDataset
 from lsgan.data.sources.source import Item
 from lsgan.streams import stream
 
+MOST_IMAGES = 10_000_000
 _SIDE = 28  # pixels of a drawing
 _FONT_SIZE = 24
 
@@ -31,7 +32,7 @@ class SyntheticDigits(ImageDataset):
         max_degrees: largest angle of the turn to either side.
 
     Raises:
-        ValueError: num_images < 1, or a range below 0.
+        ValueError: num_images < 1 or > MOST_IMAGES, or a range below 0.
     """
 
     num_images: int
@@ -42,6 +43,10 @@ class SyntheticDigits(ImageDataset):
         super().__post_init__()
         if self.num_images < 1:
             raise ValueError(f"num_images={self.num_images} must be at least 1")
+        if self.num_images > MOST_IMAGES:
+            raise ValueError(
+                f"num_images={self.num_images} must be at most {MOST_IMAGES}: their angles fill the memory"
+            )
         if not (self.max_shift >= 0 and self.max_degrees >= 0):
             raise ValueError(f"max_shift={self.max_shift} and max_degrees={self.max_degrees:g} must not be negative")
 

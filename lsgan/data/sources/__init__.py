@@ -1,1 +1,1 @@
-"""How bytes become images: folders, archives and databases, downloads, decoding, labels."""
+"""How bytes become images: folders, archives and databases, downloads, decoding, labels, splits."""

@@ -7,71 +7,95 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.progress import wrap_file
 
-from lsgan.data.sources.image_files import image_folder, is_image, walk
-from lsgan.data.sources.lmdb_images import image_lmdb
+from lsgan.data.sources.decode import START, is_image_content
+from lsgan.data.sources.image_files import Read, image_folder, read_file, walk
+from lsgan.data.sources.kinds import is_image, num_since, sort_out
+from lsgan.data.sources.lmdb_images import LmdbImages, image_lmdb
 from lsgan.data.sources.room import require_room
-from lsgan.data.sources.source import Source
+from lsgan.data.sources.seems import what_it_seems
+from lsgan.data.sources.source import FoundSource, Reading
+from lsgan.data.sources.splits import ALL, choose
 from lsgan.data.sources.tar_images import image_tar
-from lsgan.data.sources.zip_images import image_zip, opened_zip
+from lsgan.data.sources.zip_images import image_zip, opened_zip, zip_names, zip_reader
 from lsgan.errors import LsganError
 
 _SAMPLED = 64  # places of a file that its fingerprint reads
 _BLOCK = 4096  # bytes at each
 
 
-def open_archive(path: Path, scratch: Path) -> AbstractContextManager[Source]:
+def open_archive(path: Path, scratch: Path, split: Sequence[str] | None = ALL) -> AbstractContextManager[FoundSource]:
     """The images of a folder, zip, tar, LMDB folder (or a zip of one), or parquet file or folder.
 
     Args:
         path: it.
         scratch: an existing folder for what must be unpacked to be read, kept by the caller until a packing that
             was interrupted has gone on.
+        split: as `splits.choose` takes it.
 
     Raises:
         LsganError: nothing is there, or something else; on entering, whatever is wrong with it.
     """
     if path.is_dir():
         if (path / "data.mdb").is_file():
+            choose(path, [], split)
             return image_lmdb(path)
         if _holds_parquet(path):
-            return _parquet(path)
-        return image_folder(path)
+            return _parquet(path, split)
+        return image_folder(path, split)
     if not path.is_file():
         raise LsganError(f"{path} is not there")
     if path.suffix == ".parquet":
-        return _parquet(path)
+        return _parquet(path, split)
     if tarfile.is_tarfile(path):  # first: a tar may end with a zip, and then it looks like one too
-        return image_tar(path, scratch)
+        return image_tar(path, scratch, split)
     if zipfile.is_zipfile(path):
-        return _zipped_lmdb(path, scratch) if _lmdb_member(path) else image_zip(path)
+        if not _lmdb_member(path):
+            return image_zip(path, split)
+        choose(path, [], split)
+        return _zipped_lmdb(path, scratch)
     raise LsganError(f"{path} is {_what_it_seems(path)}: a folder, zip, tar, LMDB folder or parquet is wanted")
 
 
-def class_names(path: Path) -> Sequence[str] | None:
-    """What the labels of its images stand for; None if they have none. Raises as `open_archive` does."""
+class Look(NamedTuple):
+    """What a place holds, none of its images opened."""
+
+    classes: Sequence[str] | None
+    num_items: int | None  # None: only reading tells
+    reading: Reading
+
+
+def look(path: Path, split: Sequence[str] | None = ALL) -> Look:
+    """What `open_archive` would give. Raises as it does."""
     if path.is_file() and not tarfile.is_tarfile(path) and zipfile.is_zipfile(path) and _lmdb_member(path):
-        return None  # no LMDB has labels, and this one would be unpacked to find out
-    with tempfile.TemporaryDirectory() as scratch, open_archive(path, Path(scratch)) as source:
-        return source.classes
+        choose(path, [], split)
+        return Look(LmdbImages.classes, None, LmdbImages.reading)  # it would be unpacked to find out the same
+    with tempfile.TemporaryDirectory() as scratch, open_archive(path, Path(scratch), split) as source:
+        return Look(source.classes, source.num_items, source.reading)
 
 
 def fingerprint(path: Path) -> str | None:
     """Changes when the images of a folder or archive do; None when nothing is there.
 
     Of a folder: every file's name, size and time of change. Of one large file: its size and blocks spread
-    over it, so that a copy has the same one.
+    over it, so that a copy has the same one. Behind a "+" stands how many of the files are images that the first
+    versions passed over (see kinds.py), for their stores lack these; of a tar, which is not listed for that, that
+    it may be so.
     """
-    digest = hashlib.sha256()
+    digest, since = hashlib.sha256(), ""
     if (path / "data.mdb").is_file():
         path = path / "data.mdb"
     if path.is_dir():
-        for name in walk(path):
+        names = list(walk(path))
+        for name in names:
             status = (path / name).stat() if (path / name).exists() else (path / name).lstat()
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        since = _num_since(names, partial(read_file, path))
     elif path.is_file():
         size = path.stat().st_size
         digest.update(str(size).encode())
@@ -79,15 +103,33 @@ def fingerprint(path: Path) -> str | None:
             for i in range(_SAMPLED):
                 file.seek(max(size - _BLOCK, 0) * i // (_SAMPLED - 1))
                 digest.update(file.read(_BLOCK))
+        since = _num_since_in_file(path)
     else:
         return None
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16] + since
 
 
-def _parquet(path: Path) -> AbstractContextManager[Source]:
+def _num_since(names: Sequence[str], read: Read) -> str:
+    num = num_since(sort_out(names, partial(read, size=START)).images)
+    return f"+{num}" if num else ""
+
+
+def _num_since_in_file(path: Path) -> str:
+    if path.suffix == ".parquet" or path.name == "data.mdb":
+        return ""
+    if tarfile.is_tarfile(path):
+        return "+tar"
+    try:
+        with opened_zip(path) as archive:
+            return _num_since(zip_names(archive), zip_reader(archive))
+    except LsganError:  # no zip, or none that can be read: whoever opens it says so
+        return ""
+
+
+def _parquet(path: Path, split: Sequence[str] | None) -> AbstractContextManager[FoundSource]:
     from lsgan.data.sources.parquet_images import ParquetImages  # pyarrow: only those who have such files need it
 
-    return nullcontext(ParquetImages(path))
+    return nullcontext(ParquetImages(path, split))
 
 
 def _holds_parquet(folder: Path) -> bool:
@@ -106,7 +148,7 @@ def _lmdb_member(path: Path) -> zipfile.ZipInfo | None:
 
 
 @contextmanager
-def _zipped_lmdb(path: Path, scratch: Path) -> Iterator[Source]:
+def _zipped_lmdb(path: Path, scratch: Path) -> Iterator[LmdbImages]:
     """LMDB maps its file, it cannot read inside a zip: the database is unpacked first, under a name of ours."""
     database = scratch / "data.mdb"
     if not database.exists():
@@ -131,8 +173,8 @@ def _unpack_lmdb(path: Path, database: Path) -> None:
 
 def _what_it_seems(path: Path) -> str:
     with open(path, "rb") as file:
-        start = file.read(512).lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "a web page (the login page of a network, perhaps), not an archive"
+        start = file.read(START)
+    if is_image_content(start):
+        return "one image"
     size = path.stat().st_size
-    return f"no archive that is known ({size:,} bytes)" if size else "empty"
+    return what_it_seems(start) or (f"no archive that is known ({size:,} bytes)" if size else "empty")

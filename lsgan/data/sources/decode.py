@@ -2,21 +2,38 @@
 
 import io
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from lsgan.data.sources.depth import lower_bytes, to_8_bits
+from lsgan.data.sources.jpeg import without_odd_segments
+from lsgan.data.sources.png import PNG_SIGNATURE, without_odd_chunks
+from lsgan.data.sources.seems import what_it_seems
 
 MAX_PIXELS = 2**26  # 8192 × 8192: what one thread can hold decoded, converted and turned within a few 100 MB
 MAX_BYTES = 2**29  # of one encoded image
+START = 512  # bytes that tell what a file is
 _LARGE = 2**23  # pixels; larger images are decoded one at a time, whatever the number of threads
 _one_large_at_a_time = threading.Lock()
 
-Image.init()
-# Not all that Pillow opens: for some formats it runs other programs.
-_FORMATS = tuple({"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF"} & Image.OPEN.keys())
+
+def _formats() -> tuple[str, ...]:
+    """What is read, by Pillow's names. Not all that Pillow opens: for some formats it runs other programs."""
+    Image.init()
+    with suppress(ImportError):  # the extra `heif`
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    known = {"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "QOI", "HEIF"}
+    known |= {name for name, codec in {"AVIF": "avif", "JPEG2000": "jpg_2000"}.items() if features.check(codec)}
+    return tuple(sorted(known & Image.OPEN.keys()))
+
+
+FORMATS = _formats()
 
 
 class Fit(NamedTuple):
@@ -26,11 +43,13 @@ class Fit(NamedTuple):
         resolution: pixels a side.
         channels: 1 (grey) or 3 (RGB).
         crop: cut the largest central square first; otherwise the whole image is squeezed into one.
+        bits: how many of 16 bits are used, where a file does not tell; None: all.
     """
 
     resolution: int
     channels: int
     crop: bool
+    bits: int | None = None
 
 
 def open_image(encoded: bytes) -> Image.Image:
@@ -41,10 +60,32 @@ def open_image(encoded: bytes) -> Image.Image:
     """
     if not encoded:
         raise ValueError("the file is empty")
-    try:
-        return Image.open(io.BytesIO(encoded), formats=_FORMATS)
-    except UnidentifiedImageError:
-        raise ValueError("not an image in a format that is known") from None
+    if encoded.startswith(PNG_SIGNATURE):
+        encoded = without_odd_chunks(encoded)
+    with suppress(UnidentifiedImageError):
+        return Image.open(io.BytesIO(encoded), formats=FORMATS)
+    if _format(encoded[:START]) == "JPEG":
+        with suppress(UnidentifiedImageError):
+            return Image.open(io.BytesIO(without_odd_segments(encoded)), formats=("JPEG",))
+    raise ValueError(_what_is_wrong(encoded[:START]))
+
+
+def is_image_content(start: bytes) -> bool:
+    """Whether a file that starts so (with `START` bytes) is an image in a format that is read."""
+    return _format(start) is not None
+
+
+def _format(start: bytes) -> str | None:
+    if len(start) < 16 or (start.startswith(b"P") and not start[2:3].isspace()):  # a text that begins like a PPM
+        return None
+    accepts = ((name, Image.OPEN[name][1]) for name in FORMATS)
+    return next((name for name, accept in accepts if accept and accept(start[:16]) is True), None)
+
+
+def _what_is_wrong(start: bytes) -> str:
+    if name := _format(start):
+        return f"a damaged {name} file"
+    return what_it_seems(start) or "not an image in a format that is known"
 
 
 def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
@@ -56,7 +97,7 @@ def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     on average, 44 to 47 dB; at once the resolution wanted it would cost 1.5 to 2.8.
 
     Raises:
-        ValueError: too many pixels, or a kind of pixel whose range is not known; PIL raises others.
+        ValueError: too many pixels, a kind of pixel whose range is not known, or one outside of it; PIL raises others.
     """
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}: refused as too large")
@@ -66,7 +107,8 @@ def fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
 
 def _fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     image.draft(None, (2 * how.resolution, 2 * how.resolution))  # does nothing but for JPEG
-    ImageOps.exif_transpose(image, in_place=True)
+    lower = None if how.bits is None else lower_bytes(image)
+    image = to_8_bits(_upright(image), how.bits, None if lower is None else _upright(lower))
     image = _in_mode("L" if how.channels == 1 else "RGB", image)
     size = (how.resolution, how.resolution)
     if how.crop and image.width != image.height:
@@ -78,20 +120,18 @@ def _fit(image: Image.Image, how: Fit) -> npt.NDArray[np.uint8]:
     return np.asarray(image).reshape(*size, how.channels)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    with suppress(Exception):  # of EXIF data that are damaged: the pixels are not
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
 def _in_mode(mode: str, image: Image.Image) -> Image.Image:
-    """Grey or RGB: 16 bits become 8 (PIL would clip them), transparent images lie on white."""
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _from_16_bits(image)
+    """Grey or RGB; transparent images lie on white."""
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         opaque = Image.new("RGB", image.size, "white")
         opaque.paste(image, mask=image)
         image = opaque
     return image if image.mode == mode else image.convert(mode)
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    pixels = np.asarray(image)
-    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 0xFFFF:
-        raise ValueError("32-bit pixels have no range that is known: save the image with 8 or 16 bits")
-    return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))

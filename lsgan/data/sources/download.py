@@ -22,7 +22,7 @@ import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from lsgan.data.sources.room import require_room
-from lsgan.data.sources.zip_images import BROKEN_ZIP
+from lsgan.data.sources.zip_images import BROKEN_ZIP, zip_fault
 from lsgan.errors import LsganError
 from lsgan.files import lock, sync, write_atomically
 
@@ -263,7 +263,7 @@ class _Download:
                         while block := content.read(_BLOCK):  # raises when the CRC is wrong
                             self.progress.advance(self.bar, len(block))
         except BROKEN_ZIP as error:
-            raise SourceError(f"it is not a sound zip file ({error})") from error
+            raise SourceError(f"it {zip_fault(error)[0]}") from error
 
 
 def _with_retries(ask: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:

@@ -1,23 +1,29 @@
 """Image files among those of a folder, a zip or a tar: read one by one, never unpacked, the same order in all three."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from PIL import Image
 
-from lsgan.data.sources.decode import MAX_BYTES, open_image
-from lsgan.data.sources.labels import LABEL_FILES, Labels, class_folders, common_folder, read_labels
-from lsgan.data.sources.source import Item
+from lsgan.data.sources.classes import Place, find_labels, of_splits
+from lsgan.data.sources.decode import MAX_BYTES, START, open_image
+from lsgan.data.sources.kinds import LOOKED_FOR, sort_out, told
+from lsgan.data.sources.source import Item, Reading
+from lsgan.data.sources.splits import ALL
 from lsgan.errors import LsganError
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
-)
 
-Read = Callable[[str], bytes]  # the content of a file by its name; called from several threads at once
+class Read(Protocol):
+    """The content of a file by its name, or its first `size` bytes; called from several threads at once.
+
+    Raises ValueError, or what a disk raises, when it cannot be read.
+    """
+
+    def __call__(self, name: str, size: int = -1) -> bytes: ...
 
 
 class ImageFiles:
@@ -25,19 +31,25 @@ class ImageFiles:
 
     Args:
         where: the place, for messages.
-        names: of all its files, "/" between folders.
+        names: of all its files, "/" between folders (or "\\", as some programs write them into a zip).
         read: their content.
+        split: as `splits.choose` takes it.
 
     Raises:
-        LsganError: none of the files is named like an image, or a list of labels cannot be read.
+        LsganError: none of the files is an image, there is no such split, or a list of labels cannot be read.
     """
 
-    def __init__(self, where: Path, names: Sequence[str], read: Read) -> None:
-        self._read = read
-        self._names = sorted(filter(is_image, names))
-        if not self._names:
-            raise LsganError(f"no images in {where} (looked for {', '.join(sorted(SUFFIXES))})")
-        self._labels = _labels(where, self._names, names, read)
+    def __init__(self, where: Path, names: Sequence[str], read: Read, split: Sequence[str] | None = ALL) -> None:
+        spelt = {name.replace("\\", "/"): name for name in names}
+        self._read = lambda name, size=-1: read(spelt[name], size)
+        images, self.left_out = sort_out(spelt, partial(self._read, size=START))
+        if not images:
+            others = told({kind: len(those) for kind, those in self.left_out.items()})
+            raise LsganError(f"no images in {where} (looked for {LOOKED_FOR}){'; it holds ' * bool(others)}{others}")
+        place = Place(where, list(spelt), self._read)
+        self._names, splits, of = of_splits(images, place, split)
+        self._labels, taken = find_labels(self._names, images, place)
+        self.reading = Reading(taken + of, splits)
 
     @property
     def num_items(self) -> int:
@@ -61,9 +73,9 @@ class ImageFiles:
 
 
 @contextmanager
-def image_folder(root: Path) -> Iterator[ImageFiles]:
-    """Every image below `root`; symbolic links are followed, each folder is entered once."""
-    yield ImageFiles(root, list(walk(root)), partial(_read_file, root))
+def image_folder(root: Path, split: Sequence[str] | None = ALL) -> Iterator[ImageFiles]:
+    """Every image below `root`; symbolic links are followed, each folder is entered once. Raises as `ImageFiles`."""
+    yield ImageFiles(root, list(walk(root)), partial(read_file, root), split)
 
 
 def walk(root: Path) -> Iterator[str]:
@@ -84,13 +96,6 @@ def walk(root: Path) -> Iterator[str]:
         yield from (str(above / name) for name in sorted(files) if _is_file(os.path.join(folder, name)))  # noqa: PTH118 (many)
 
 
-def is_image(name: str) -> bool:
-    """Whether a file is named like an image, and neither it nor a folder above is hidden."""
-    path = PurePosixPath(name)
-    hidden = any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
 def _is_file(path: str) -> bool:
     """A file, or a link that leads nowhere: reading it will fail, and say so."""
     return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
@@ -100,22 +105,12 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _labels(where: Path, images: Sequence[str], files: Sequence[str], read: Read) -> Labels | None:
-    """By a list beside the images, else by their folders."""
-    present, common = set(files), common_folder(images)
-    listed = [f"{folder}{name}" for folder in {"", common} for name in LABEL_FILES if f"{folder}{name}" in present]
-    if len(listed) > 1:
-        raise LsganError(f"{where} holds {' and '.join(sorted(listed))}: keep one of them")
-    if not listed:
-        return class_folders(images)
-    beside = len(listed[0].rpartition("/")[0])
-    return read_labels(f"{where}/{listed[0]}", read(listed[0]), [name[beside:].lstrip("/") for name in images])
-
-
-def _read_file(root: Path, name: str) -> bytes:
+def read_file(root: Path, name: str, size: int = -1) -> bytes:
+    """`Read` for the files of a folder."""
     with open(root / name, "rb") as file:
-        refuse_huge(os.fstat(file.fileno()).st_size)
-        return file.read()
+        if size < 0:
+            refuse_huge(os.fstat(file.fileno()).st_size)
+        return file.read(size)
 
 
 def refuse_huge(size: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsgan.data.sources.decode import open_image
-from lsgan.data.sources.source import Item
+from lsgan.data.sources.source import Item, Reading
 from lsgan.errors import LsganError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class LmdbImages:
     """A source (source.py): every value of the database, ordered by key. LSUN's keys say nothing of a class."""
 
     classes = None
+    reading = Reading("none (the keys of an LMDB tell none)")
 
     def __init__(self, environment: "lmdb.Environment") -> None:
         self._environment = environment

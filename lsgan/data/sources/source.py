@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image
 
+from lsgan.data.sources.splits import Splits
+
 
 class Item(NamedTuple):
     """One image that has not been decoded yet.
@@ -21,7 +23,10 @@ class Item(NamedTuple):
 
 
 class Source(Protocol):
-    """Images to pack. The order never changes, so that an interrupted packing can go on."""
+    """Images to pack. The order never changes, so that an interrupted packing can go on.
+
+    One that passes over files has a `left_out` too: their names by kind, as `kinds.Files` has them.
+    """
 
     @property
     def num_items(self) -> int | None:
@@ -36,3 +41,22 @@ class Source(Protocol):
     def items(self) -> Iterator[Item]:
         """Every item. Memory stays small whatever their number."""
         ...
+
+
+class Reading(NamedTuple):
+    """How a place of the user's was understood; store.json keeps it.
+
+    Args:
+        told: what was taken for classes, for people: `the 2 folders cat, dog`, `none (…why)`.
+        splits: those that it has, and those that are taken.
+    """
+
+    told: str
+    splits: Splits = Splits()
+
+
+class FoundSource(Source, Protocol):
+    """Images in a place of the user's, which had to be understood."""
+
+    @property
+    def reading(self) -> Reading: ...

@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from rich.progress import wrap_file
 
 from lsgan.data.sources.image_files import ImageFiles, refuse_huge
+from lsgan.data.sources.splits import ALL
 from lsgan.errors import LsganError
 
 _OPENERS: dict[bytes, Callable[..., Any]] = {  # by the first bytes of the file
@@ -26,25 +27,27 @@ _OPENERS: dict[bytes, Callable[..., Any]] = {  # by the first bytes of the file
 
 
 @contextmanager
-def image_tar(path: Path, scratch: Path) -> Iterator[ImageFiles]:
+def image_tar(path: Path, scratch: Path, split: Sequence[str] | None = ALL) -> Iterator[ImageFiles]:
     """Every image in a tar; a compressed one is first unpacked into a temporary file in `scratch`, to be read anywhere.
 
     Raises:
-        LsganError: the file is not a sound tar.
+        LsganError: as `ImageFiles`, or the file is not a sound tar.
     """
     try:
         with _plain_tar(path, scratch) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
             places, descriptor = _places(tar), plain.fileno()
 
-            def read(name: str) -> bytes:
-                offset, size = places[name]
-                refuse_huge(size)
-                content = os.pread(descriptor, size, offset)
-                if len(content) < size:
-                    raise ValueError(f"the archive ends after {len(content):,} of its {size:,} bytes")
+            def read(name: str, size: int = -1) -> bytes:
+                offset, whole = places[name]
+                if size < 0:
+                    refuse_huge(whole)
+                wanted = whole if size < 0 else min(size, whole)
+                content = os.pread(descriptor, wanted, offset)
+                if len(content) < wanted:
+                    raise ValueError(f"the archive ends after {len(content):,} of its {whole:,} bytes")
                 return content
 
-            yield ImageFiles(path, list(places), read)
+            yield ImageFiles(path, list(places), read, split)
     except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's, not the decompressor's

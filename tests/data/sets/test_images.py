@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from lsgan.data.sets.digits import Digits
+from lsgan.data.sets.image_folder import ImageFolder
 from lsgan.data.sets.images import ImageDataset
 from lsgan.data.sources.source import Item
 from lsgan.errors import LsganError
@@ -70,8 +71,19 @@ def test_another_recipe_is_packed_beside_the_first_and_says_why(tmp_path, caplog
     assert f"{first} is not used, it has resolution=8, not 16" in caplog.text
     (tmp_path / "number").write_text("4")
     assert len(files().prepare(tmp_path).images) == 4
-    assert f"{first} is not used, it has fingerprint=3, not 4" in caplog.text
+    assert f"{first} is not used, it has an older state (the files have changed)\n" in caplog.text
     assert len(stores(tmp_path)) == 3
+
+
+def test_stores_of_other_places_are_not_spoken_of(tmp_path, caplog):
+    caplog.set_level("INFO")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "1.png")
+        ImageFolder(name="files", root=tmp_path / name, resolution=8).prepare(tmp_path)
+    assert "is not used" not in caplog.text
+    ImageFolder(name="files", root=tmp_path / "other", resolution=4, crop=True).prepare(tmp_path)
+    assert caplog.text.count("is not used, it has resolution=8, not 4; crop=False, not True") == 1
 
 
 def test_a_store_of_another_version_is_not_used(tmp_path, caplog, monkeypatch):
@@ -133,3 +145,13 @@ def test_the_files_are_looked_at_once(tmp_path, monkeypatch):
     files().prepare(tmp_path)
     files().prepare(tmp_path)
     assert len(asked) == 2
+
+
+def test_what_was_taken_for_classes_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "number").write_text("3")
+    files().prepare(tmp_path)
+    assert "classes: none" in caplog.messages
+    caplog.clear()
+    Digits(name="digits", resolution=8, channels=1).prepare(tmp_path)
+    assert "classes: 10: 0, 1, 2, 3, 4, …" in caplog.messages

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from lsgan.data.sources import archives
-from lsgan.data.sources.archives import class_names, fingerprint, open_archive
+from lsgan.data.sources.archives import fingerprint, look, open_archive
 from lsgan.data.sources.decode import Fit, fit
+from lsgan.data.sources.splits import ALL
 from lsgan.errors import LsganError
 
 
@@ -120,6 +121,43 @@ def test_what_is_no_archive(tmp_path):
         open_archive(page, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("start", "seems"),
+    [
+        (b"7z\xbc\xaf\x27\x1c\0\4", r"a 7z archive \(unpack it, and name the folder\)"),
+        (b"Rar!\x1a\7\1\0", r"a RAR archive \(unpack it, and name the folder\)"),
+        (b"\x28\xb5\x2f\xfd", r"compressed by Zstandard \(unpack it"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip, and no tar"),
+        (b"PK\3\4\x14\0", "a zip that is cut short"),
+        (b"PK\7\x08PK\3\4", "one part of a split zip"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"a Git LFS pointer, .*git lfs pull"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0", "one image"),
+    ],
+)
+def test_other_archives_and_files_are_named(tmp_path, start, seems):
+    (tmp_path / "x.bin").write_bytes(start + bytes(100))
+    with pytest.raises(LsganError, match=f"x.bin is {seems}.*: a folder, zip, tar, LMDB folder or parquet is wanted$"):
+        open_archive(tmp_path / "x.bin", tmp_path)
+
+
+def test_a_fingerprint_tells_what_the_first_versions_passed_over(tmp_path, drawings):
+    """What they read all of keeps its fingerprint, and with it its store."""
+    root = tmp_path / "f"
+    root.mkdir()
+    (root / "x.webp").write_bytes(*drawings(1).values())
+    (root / "notes").write_text("these are no image, and not called one")
+    (root / "x.psd").write_text("nor is this")
+    before = fingerprint(root), fingerprint(zip_of(root, tmp_path / "f.zip"))
+    assert all("+" not in text for text in before)
+    (root / "y").write_bytes(*drawings(1).values())
+    Image.new("L", (4, 4)).save(root / "z.jpe", "JPEG")
+    assert fingerprint(root).endswith("+2")
+    assert fingerprint(zip_of(root, tmp_path / "f.zip")).endswith("+2")
+    assert fingerprint(shutil.make_archive(str(tmp_path / "t"), "tar", root) and tmp_path / "t.tar").endswith("+tar")
+    (tmp_path / "f.zip").write_bytes(b"PK\3\4")
+    assert "+" not in fingerprint(tmp_path / "f.zip")
+
+
 def test_damaged_lmdbs(tmp_path, make_lmdb):
     with (
         pytest.raises(LsganError, match="is an LMDB without a single image"),
@@ -169,14 +207,14 @@ def test_no_room_to_unpack(tmp_path, make_lmdb, drawings, monkeypatch):
         levels(archive, tmp_path / "scratch")
 
 
-def test_class_names(tmp_path, make_lmdb, drawings, monkeypatch):
+def test_a_look_opens_no_image(tmp_path, make_lmdb, drawings, monkeypatch):
     for name in ("b", "a"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         Image.new("L", (4, 4)).save(tmp_path / "pets" / name / "1.png")
-    assert class_names(tmp_path / "pets") == ["a", "b"]
+    assert look(tmp_path / "pets").classes == ["a", "b"]
     archive = zip_of(make_lmdb(tmp_path / "x_lmdb", drawings(3)), tmp_path / "x.zip")
     monkeypatch.setattr(archives, "_unpack_lmdb", None)  # not for this
-    assert class_names(archive) is None
+    assert look(archive).classes is None
 
 
 def test_fingerprints(tmp_path, make_lmdb, drawings):
@@ -280,3 +318,45 @@ def test_a_package_is_missed_by_those_alone_who_need_it(tmp_path, make_lmdb, dra
         assert source.num_items == 1
     with pytest.raises(LsganError, match=sentence), open_archive(held, tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data/{}-00000-of-00001.parquet", "{}.parquet", "default/{}/0000.parquet", "cifar10_{}.parquet", "{}_1.parquet"],
+)
+def test_splits_of_parquet_by_name(tmp_path, drawings, name):
+    contents = list(drawings(6).values())
+    write_parquet(tmp_path / "p" / name.format("train"), contents[:3], [0, 1, 1], ["a", "b"])
+    write_parquet(tmp_path / "p" / name.format("validation"), contents[3:5], [0, 1], ["a", "b"])
+    write_parquet(tmp_path / "p" / name.format("test"), contents[5:])  # without labels, as tests are
+    for split, num in ((None, 3), (["val"], 2), (["train", "validation"], 5)):
+        with open_archive(tmp_path / "p", tmp_path, split) as source:
+            assert (source.num_items, len(list(source.items()))) == (num, num)
+            assert source.reading.told.startswith("2 of column label: a, b (")
+    assert source.reading.told.endswith("(train, validation of train, validation, test)")
+    with pytest.raises(LsganError, match=r"dataset.split=x: .*p has no such split: choose of train, validation, test,"):
+        open_archive(tmp_path / "p", tmp_path, ["x"])
+
+
+def test_splits_of_parquet_by_column(tmp_path, drawings):
+    table = pa.table({"image": list(drawings(5).values()), "split": ["train", "test", "train", "val", "test"]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    for split, rows in ((None, [0, 2]), (["test"], [1, 4]), (ALL, [0, 1, 2, 3, 4])):
+        with open_archive(tmp_path / "x.parquet", tmp_path, split) as source:
+            assert [item.name for item in source.items()] == [f"x.parquet row {row}" for row in rows]
+            assert source.num_items == len(rows)
+    assert source.reading.told == "none (no column is called label) (all of train, val, test)"
+
+
+@pytest.mark.parametrize("values", [["a", "b"], [1, 2]])
+def test_a_column_that_tells_no_splits(tmp_path, drawings, values):
+    pq.write_table(pa.table({"image": list(drawings(2).values()), "split": values}), tmp_path / "x.parquet")
+    with open_archive(tmp_path / "x.parquet", tmp_path, None) as source:
+        assert source.num_items == 2
+        assert list(source.reading.splits.there) == []
+
+
+def test_labels_of_parquet_that_have_no_names(tmp_path, drawings):
+    pq.write_table(pa.table({"image": list(drawings(1).values()), "label": [1]}), tmp_path / "x.parquet")
+    with open_archive(tmp_path / "x.parquet", tmp_path) as source:
+        assert source.reading.told == "none (no Hugging Face features name the classes of column label)"

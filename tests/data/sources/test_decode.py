@@ -79,9 +79,49 @@ def test_cmyk():
         assert np.abs(decoded(red, kind)[0, 0].astype(int) - [255, 0, 0]).max() <= 3
 
 
-def test_an_animation_gives_its_first_frame():
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_an_animation_gives_its_first_frame(kind):
     frames = [Image.new("L", (6, 6), grey) for grey in (10, 200, 90)]
-    assert decoded(frames[0], "GIF", GREY, save_all=True, append_images=frames[1:])[0, 0, 0] == 10
+    options = {"lossless": True} if kind == "WEBP" else {}
+    assert decoded(frames[0], kind, GREY, save_all=True, append_images=frames[1:], **options)[0, 0, 0] == 10
+
+
+def segment(marker, content):
+    """Of a JPEG."""
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's
+@pytest.mark.parametrize(
+    "odd",
+    [
+        segment(0xE1, b"Exif\0\0garbage"),
+        segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"),
+        segment(0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff"),
+        segment(0xE1, b"Exif\0\0"),
+        segment(0xE1, b'http://ns.adobe.com/xap/1.0/\0tiff:Orientation="x"'),
+        segment(0xE2, b"ICC_PROFILE\0\1\xff" + bytes(65000)) * 30,
+        segment(0xE2, b"ICC_PROFILE\0"),
+        segment(0xFE, b"a comment") + segment(0xE2, b"ICC_PROFILE\0"),
+        segment(0xE2, b"MPF\0MM\0*\0\0\0\x08\xff\xff"),
+        segment(0xED, b"Photoshop 3.0\x008BIM\4"),
+        segment(0xFE, bytes(65000)) * 100,
+    ],
+)
+def test_pixels_do_not_depend_on_what_else_a_jpeg_holds(odd):
+    plain = encoded(Image.new("L", (16, 16), 99), "JPEG")
+    assert fit(open_image(plain[:2] + odd + plain[2:]), GREY).tolist() == fit(open_image(plain), GREY).tolist()
+
+
+def test_a_jpeg_with_an_odd_segment_keeps_its_colours_and_its_side_up():
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    image.paste((0, 0, 0, 0), (0, 0, 16, 8))  # the upper half is white
+    exif = image.getexif()
+    exif[0x0112] = 6
+    plain = encoded(image, "JPEG", exif=exif)
+    odd = plain[:2] + segment(0xE2, b"ICC_PROFILE\0") + plain[2:]
+    assert fit(open_image(odd), COLOUR).tolist() == fit(open_image(plain), COLOUR).tolist()
+    assert fit(open_image(odd), COLOUR)[0, 3].min() > 250
 
 
 def test_a_photograph_is_turned_upright():

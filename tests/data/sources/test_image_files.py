@@ -1,5 +1,6 @@
 import gzip
 import os
+import re
 import tarfile
 import zipfile
 
@@ -210,6 +211,110 @@ def test_no_images(tmp_path):
         pass
 
 
+def test_what_is_left_out_is_the_same_in_folder_zip_and_tar(tmp_path):
+    root = tmp_path / "r"
+    (root / "photos").mkdir(parents=True)
+    Image.new("L", (4, 4), 9).save(root / "photos" / "IMG1", "JPEG")  # as phones and old cameras give them
+    Image.new("L", (4, 4), 9).save(root / "a.JPE", "JPEG")
+    for name in ("b.psd", "photos/c.PSD", "clip.mov", "notes", "README", "labels.txt", ".d.psd"):
+        (root / name).write_text("this is not an image")
+    for opened in (
+        image_folder(root),
+        image_zip(zipped(root, tmp_path / "r.zip")),
+        image_tar(tarred(root, tmp_path / "r.tar"), tmp_path),
+    ):
+        with opened as source:
+            assert read(source) == {"a.JPE": (9, None), "photos/IMG1": (9, None)}
+            assert source.left_out == {".psd": ["b.psd", "photos/c.PSD"], ".mov": ["clip.mov"], "": ["notes"]}
+
+
+def test_a_place_without_images_tells_what_it_holds(tmp_path):
+    for name in ("a.psd", "b.psd", "images.zip"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(LsganError, match=r"\); it holds 2 .psd, 1 .zip$"), image_folder(tmp_path):
+        pass
+
+
+def patched(archive, name, local, central, value):
+    """A zip whose headers say something else about one member; where and what as bytes from their starts."""
+    with zipfile.ZipFile(archive) as opened:
+        start, directory = opened.getinfo(name).header_offset, opened.start_dir
+    content = bytearray(archive.read_bytes())
+    entry = content.rindex(b"PK\1\2", directory, content.index(name.encode(), directory))
+    for place in (start + local, entry + central):
+        content[place : place + 2] = value.to_bytes(2, "little")
+    archive.write_bytes(content)
+    return archive
+
+
+FAULTS = {  # (place in the local header, in the central one, value): reason
+    "Deflate64": (
+        (8, 10, 9),
+        r"is packed in a way that Python cannot read \(.*compression.*\): unpack it with 7z or unzip",
+    ),
+    "PPMd": (
+        (8, 10, 98),
+        r"is packed in a way that Python cannot read \(.*compression.*\): unpack it with 7z or unzip, and",
+    ),
+    "encrypted": ((6, 8, 1), r"is encrypted \(.*\): unpack it with its password, and name the folder"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_zip_that_python_cannot_unpack_is_not_called_damaged(tmp_path, pictures, fault):
+    where, reason = FAULTS[fault]
+    (pictures / "labels.csv").write_text("".join(f"{name},x\n" for name in NAMES))
+    archive = patched(zipped(pictures, tmp_path / "p.zip"), "c.bmp", *where)
+    with image_zip(archive) as source:  # one member: the others are read
+        found = read(source)
+    assert [name for name, (level, _) in found.items() if isinstance(level, str)] == ["c.bmp"]
+    assert re.match(f"the zip {reason}", found["c.bmp"][0])
+    with (
+        pytest.raises(LsganError, match=f"p.zip: the list of labels labels.csv cannot be read: the zip {reason}"),
+        image_zip(patched(archive, "labels.csv", *where)),
+    ):
+        pass
+
+
+def test_a_list_of_labels_with_a_wrong_checksum(tmp_path, pictures):
+    (pictures / "labels.csv").write_text("a.png,x\n" * 50)
+    archive = patched(zipped(pictures, tmp_path / "p.zip"), "labels.csv", 14, 16, 1)
+    with (
+        pytest.raises(
+            LsganError, match=r"labels.csv cannot be read: the zip is not a sound zip file \(Bad CRC.*get it a"
+        ),
+        image_zip(archive),
+    ):
+        pass
+
+
+def test_a_huge_list_of_labels(tmp_path, pictures, monkeypatch):
+    (pictures / "labels.csv").write_text("a.png,x\n" * 500)
+    monkeypatch.setattr("lsgan.data.sources.image_files.MAX_BYTES", 1000)
+    with pytest.raises(LsganError, match=r"labels.csv cannot be read: .* refused as too large"), image_folder(pictures):
+        pass
+
+
+def test_a_zip64(tmp_path, pictures):
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive, archive.open("c.bmp", "w", force_zip64=True) as member:
+        member.write((pictures / "c.bmp").read_bytes())
+    with image_zip(tmp_path / "p.zip") as source:
+        assert read(source) == {"c.bmp": (90, None)}
+
+
+def test_the_last_part_of_a_split_zip(tmp_path, pictures):
+    archive = zipped(pictures, tmp_path / "p.zip")
+    content = bytearray(archive.read_bytes()[1000:])
+    end = content.rindex(b"PK\5\6")
+    content[end + 4 : end + 8] = b"\2\0\2\0"
+    archive.write_bytes(content)
+    with (
+        pytest.raises(LsganError, match=r"p.zip is one part of a split zip: join the parts \(zip -s 0"),
+        image_zip(archive),
+    ):
+        pass
+
+
 def test_a_folder_that_cannot_be_listed_is_no_silence(tmp_path, monkeypatch):
     def scandir(path):
         raise PermissionError(13, "Permission denied", str(path))
@@ -268,5 +373,10 @@ def test_an_encrypted_list_of_labels(tmp_path):
         )
         content[start + flags] |= 1
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(LsganError, match=r"x.zip is not a sound zip file \(.*encrypted"), image_zip(tmp_path / "x.zip"):
+    with (
+        pytest.raises(
+            LsganError, match=r"x.zip: the list of labels labels.csv cannot be read: the zip is encrypted \(.*"
+        ),
+        image_zip(tmp_path / "x.zip"),
+    ):
         pass

@@ -1,7 +1,14 @@
+import json
+import math
+
 import pytest
 
-from lsgan.data.sources.labels import class_folders, common_folder, read_labels
+from lsgan.data.sources.labels import are_parts, class_folders, common_folder, listed_labels, read_list
 from lsgan.errors import LsganError
+
+
+def read_labels(where, content, names):
+    return listed_labels(read_list(where, content), names)
 
 
 def test_the_common_folder():
@@ -79,3 +86,127 @@ def test_blanks_and_empty_labels():
 def test_the_line_of_a_mistake():
     with pytest.raises(LsganError, match=r"labels.csv cannot be read \(line 3 has 3 columns, not 2\)"):
         read_labels("labels.csv", b"a.png,x\n\nb.png,x,y\n", [])
+
+
+def of(label):
+    return json.dumps({"labels": [["00000/a.png", 1], ["00000/b.png", label]]}).encode()
+
+
+@pytest.mark.parametrize("where", ["d/dataset.json", "d/labels.json"])
+@pytest.mark.parametrize("label", [[0.5, 0.5], [0, 1], {"a": 1}, 1.5, True, math.nan])
+def test_a_label_is_a_whole_number_or_a_text(where, label):
+    with pytest.raises(LsganError, match=rf"^{where}: the label of 00000/b.png is .*: one whole number or one text"):
+        read_list(where, of(label))
+
+
+@pytest.mark.parametrize(
+    ("where", "content", "shown"),
+    [
+        ("labels.csv", b"a.png,1\nb.png,0.25\n", "0.25"),
+        ("labels.csv", b"a.png,nan\n", "NaN"),
+        ("metadata.csv", b"file_name,label\na.png,1.5\n", "1.5"),
+        ("metadata.jsonl", b'{"file_name": "a.png", "label": [1, 0]}', r"\[1, 0\]"),
+        ("labels.json", b'{"a.png": [' + b"0.1, " * 500 + b"1]}", r"\[0.1, .* …"),
+    ],
+)
+def test_every_list_is_judged_alike(where, content, shown):
+    with pytest.raises(
+        LsganError, match=rf"^{where}: the label of ..png is {shown}: one whole number or one text"
+    ) as e:
+        read_list(where, content)
+    assert len(str(e.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("where", "content"),
+    [
+        ("dataset.json", b'{"labels": [["a.png", 1], ["./a.png", 2]]}'),
+        ("labels.json", b'[["a.png", "1"], ["a.png", "2"]]'),
+        ("labels.csv", b"a.png,1\na.png,2\n"),
+    ],
+)
+def test_an_image_has_one_label(where, content):
+    with pytest.raises(LsganError, match=rf"^{where}: .*a.png has two labels, '1' and '2': one whole number or"):
+        read_list(where, content)
+    assert read_list(where, content.replace(b"2", b"1")) == {"a.png": "1"}
+
+
+def test_a_key_of_json_that_comes_twice():
+    with pytest.raises(LsganError, match=r"^labels.json cannot be read \(a.png is there twice, as 1 and 2\)"):
+        read_list("labels.json", b'{"a.png": 1, "a.png": 2}')
+
+
+def test_lists_of_other_programs():
+    assert read_list("x/dataset.json", of(2)) == {"00000/a.png": "1", "00000/b.png": "2"}
+    assert read_list("x/dataset.json", b'{"labels": {"a.png": 3.0}, "more": [1]}') == {"a.png": "3"}
+    assert read_list("x/dataset.json", b'{"labels": null}') == {}
+    assert read_list("metadata.jsonl", b'{"file_name": "a.png", "label": "x"}\n') == {"a.png": "x"}
+    assert read_list("metadata.csv", b"\xef\xbb\xbffile_name,text,label\r\na.png,hello,3\r\n") == {"a.png": "3"}
+
+
+@pytest.mark.parametrize(
+    ("where", "content"),
+    [
+        ("dataset.json", b'{"name": "cats"}'),
+        ("dataset.json", b"[{}]"),
+        ("metadata.jsonl", b'{"file_name": "a.png", "text": "a cat"}'),
+        ("metadata.csv", b"id,label\n1,2\n"),
+    ],
+)
+def test_a_list_of_something_else(where, content):
+    assert read_list(where, content) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "content", "rule"),
+    [
+        ("dataset.json", b'{"labels": [["a.png", 1], ["b.png"]]}', "entry 1 is .* it must hold {.labels"),
+        ("dataset.json", b'{"labels": 3}', "neither an object nor a list.*: it must hold {.labels"),
+        ("dataset.json", b'{"labels"', "it must hold {.labels"),
+        ("metadata.jsonl", b'{"label": 1}', r"line 1 has no file_name\): it must have file_name and label"),
+        ("labels.json", b'["ab"]', "entry 0 is 'ab', not an image and its label"),
+    ],
+)
+def test_a_list_that_is_spoilt(where, content, rule):
+    with pytest.raises(LsganError, match=rf"^{where} cannot be read \(.*{rule}"):
+        read_list(where, content)
+
+
+def test_names_are_the_same_however_they_are_written():
+    content = json.dumps([["a\\u\u0308.png", 1], ["./b/c.png", 2], ["d//e.png", 3]]).encode()
+    assert read_labels("labels.json", content, ["a/\u00fc.png", "b/c.png", "d/e.png"]).of == [0, 1, 2]
+    assert read_labels("labels.json", content, ["a/u\u0308.png"]).of == [0]
+
+
+def numbered(num, per_folder, width=5, name="{i:08d}.png"):
+    return [f"{i // per_folder:0{width}d}/{name.format(i=i, j=i % per_folder)}" for i in range(num)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        numbered(10, 3, name="img{i:08d}.png"),  # StyleGAN
+        [f"{i // 3 * 3:05d}/{i:05d}.png" for i in range(10)],  # FFHQ
+        numbered(4, 2, width=4, name="p_{i}.png"),
+        ["x/00000/a.png", "x/00001/b.png"],
+    ],
+)
+def test_folders_that_number_parts_of_a_whole(names):
+    assert are_parts(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        numbered(20, 2, width=1),  # MNIST
+        numbered(40, 2, width=2),
+        numbered(10, 3, name="{i:05d}_{j:05d}.ppm"),  # GTSRB: numbered anew in each
+        numbered(10, 3, name="{j}.png"),
+        ["00000/a.png", "00001/a.png"],
+        ["0000/1.png", "00001/2.png"],
+        ["cat/1.png", "00001/2.png"],
+    ],
+)
+def test_classes_that_are_called_by_numbers(names):
+    assert not are_parts(names)
+    assert class_folders(names) is not None

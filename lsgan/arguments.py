@@ -1,0 +1,208 @@
+"""What is typed behind a command, made ready for Hydra.
+
+What Hydra would answer with a traceback or its usage is a sentence here.
+Which jobs a sweep has is asked here too, whatever launches them.
+"""
+
+import argparse
+import math
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
+
+from lsgan.config import CONF_DIR, all_keys, composed
+from lsgan.config.places import is_group
+from lsgan.config.saved import REMOVED
+from lsgan.errors import LsganError
+
+_LISTS = ("observe",)  # groups of which several choices make one config
+
+
+def plain(arguments: Sequence[str]) -> list[str]:
+    """Those of the other commands; raises LsganError for `--key=value`."""
+    _check_no_keys_as_flags(arguments)
+    return list(arguments)
+
+
+def for_hydra(arguments: Sequence[str]) -> list[str]:
+    """The arguments of `train.py`: flags first, keys forced where the config that Hydra composes may lack them.
+
+    Raises:
+        LsganError: a flag is unknown or meaningless here, a choice is no name, or jobs of a sweep would be one run.
+    """
+    _check_no_keys_as_flags(arguments, _value_flags())
+    told = _Parser(parents=[get_args_parser()], add_help=False).parse_intermixed_args(list(arguments))
+    if told.multirun and told.cfg is not None:
+        raise LsganError("--cfg shows one config, and -m runs several: leave one of them out")
+    if told.resolve and told.cfg is None and not told.help:
+        raise LsganError("--resolve belongs to --cfg: add --cfg job")
+    flags = [word for word in arguments if word not in told.overrides]
+    typed = _parsed(told.overrides)
+    is_sweep = told.multirun or "hydra.mode=MULTIRUN" in told.overrides
+    for override in typed:
+        _check_choice(override, is_sweep=is_sweep)
+    if is_sweep:
+        _check_jobs(typed)
+        return flags + for_saved_config(_forced_for_choices(told.overrides, typed))
+    return flags + for_saved_config(told.overrides)
+
+
+def _check_no_keys_as_flags(arguments: Iterable[str], flags: Iterable[str] = ()) -> None:
+    """Raises LsganError for `--key=value`, as a W&B agent types it, unless it is one of `flags`, which take a value."""
+    for argument in arguments:
+        setting = re.fullmatch(r"--([^=\s]+)=.*", argument, re.DOTALL)
+        if setting and f"--{setting[1]}" not in flags:
+            raise LsganError(
+                f"{argument}: write {argument[2:]}; in a W&B sweep's command use ${{args_no_hyphens}} instead of "
+                "${args}"
+            )
+
+
+def for_saved_config(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments, with keys forced upon Hydra where `resume=` is among them.
+
+    What follows `resume=` is about the run's own config, not about the one that Hydra composes, which may have no such
+    key: `resume=<folder> dataset.root=<new place>`, for example.
+    """
+    if not any(argument.startswith("resume=") for argument in arguments):
+        return list(arguments)
+    return [_forced_for_saved(argument) for argument in arguments]
+
+
+def _forced_for_saved(argument: str) -> str:
+    if re.fullmatch(r"~[\w.]+", argument) and not is_group(argument[1:]):
+        return f"++{argument[1:]}='{REMOVED}'"
+    key = argument.partition("=")[0]
+    is_value = re.fullmatch(r"[\w.]+", key) and "=" in argument and key.partition(".")[0] != "hydra"
+    return f"++{argument}" if is_value and not is_group(key) and key != "resume" else argument
+
+
+# Flags
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence instead of the usage and exit code 2."""
+        unknown = re.fullmatch(r"unrecognized arguments: (-\S*)(.*)", message)
+        key = unknown[1].lstrip("-") if unknown else ""
+        if unknown is None:
+            raise LsganError(f"{message}; python train.py --hydra-help lists the flags")
+        hint = f"a setting is {key}=<value>, without hyphens" if key else "a setting is key=value"
+        raise LsganError(f"{unknown[1]}: no such flag; {hint}, and python train.py --hydra-help lists the flags")
+
+
+def _value_flags() -> list[str]:
+    """Hydra's own flags that take a value."""
+    actions = get_args_parser()._actions
+    return [flag for action in actions if action.nargs != 0 for flag in action.option_strings]
+
+
+# Overrides
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
+    """Those that Hydra understands; it has a sentence for the others."""
+    found = []
+    for override in overrides:
+        try:
+            found += OverridesParser.create().parse_overrides([override])
+        except HydraException:
+            continue
+    return found
+
+
+def _check_choice(override: Override, *, is_sweep: bool) -> None:
+    """A choice of a group is a name; of most groups there is one at a time."""
+    group, line = override.key_or_group, override.input_line
+    if not group:
+        raise LsganError(f"{line} has no key: write key=value")
+    if override.is_delete() or not is_group(group):
+        return
+    for value in _values(override):
+        names = value if isinstance(value, list) else [value]
+        if isinstance(value, dict):  # keys that replace some of the choice's
+            continue
+        if not all(isinstance(name, str) for name in names):
+            raise LsganError(f"{line} must be the name of a choice: {', '.join(_choices(group))}")
+        if isinstance(value, list) and group not in _LISTS:
+            fix = f": python train.py -m {group}={','.join(names)} tries each of several"
+            raise LsganError(f"{line} must be one choice" + ("" if is_sweep else fix))
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+
+
+# Sweeps
+
+
+def _values(override: Override) -> list[Any]:
+    """What a sweep tries for a key, one value unless it is swept; a `glob` stands for the choices of the group."""
+    if not override.is_sweep_override():
+        return [override.value()]
+    value = override.value()
+    if isinstance(value, Glob):
+        return value.filter(_choices(override.key_or_group))
+    return [_unquoted(item) for item in override.sweep_iterator()]
+
+
+def _unquoted(value: Any) -> Any:
+    return getattr(value, "text", value)
+
+
+def _check_jobs(typed: Sequence[Override]) -> None:
+    """Several jobs must not be one run: the second would go on with what the first has trained."""
+    num_jobs = math.prod(len(_values(override)) for override in typed)
+    for override in typed:
+        runs = {str(value) for value in _values(override)}
+        if override.key_or_group not in ("run", "resume") or runs == {"None"} or any("${" in run for run in runs):
+            continue
+        if num_jobs > len(runs):
+            fix = "name them run='mine-${…}' by what differs, or leave it out: each job names itself"
+            if override.key_or_group == "resume":
+                fix = "resume them one by one"
+            raise LsganError(
+                f"{override.input_line}: {num_jobs} jobs of this sweep would share {len(runs)} "
+                f"run{'s' if len(runs) > 1 else ''}, and each go on where the one before ended: {fix}"
+            )
+
+
+def _forced_for_choices(arguments: Sequence[str], typed: Sequence[Override]) -> list[str]:
+    """`penalty.weight=5` becomes `++penalty.weight=5` where some of the swept choices have that key and others lack it.
+
+    A job whose choice lacks it says so.
+    """
+    swept = [override for override in typed if override.is_sweep_override() and is_group(override.key_or_group)]
+    if not swept:
+        return list(arguments)
+    fixed = [o.input_line for o in typed if o.input_line and is_group(o.key_or_group) and o not in swept]
+    in_all, in_some = _keys(fixed, swept)
+    return [
+        f"++{argument}" if (key := argument.partition("=")[0]) in in_some and key not in in_all else argument
+        for argument in arguments
+    ]
+
+
+def _keys(fixed: Sequence[str], swept: Sequence[Override]) -> tuple[set[str], set[str]]:
+    """The keys that all choices of the swept groups and the default have, and those that some have.
+
+    Each group is tried by itself.
+    """
+    choices = [[f"{override.key_or_group}={value}"] for override in swept for value in _values(override)]
+    found = [set[str]()]
+    for choice in ([], *choices):  # Hydra composes without any of them, too
+        with suppress(HydraException):  # no such choice: the sweep says it
+            found.append(set(all_keys(composed([*fixed, *choice]))))
+    return set.intersection(*found[1:] or found), set.union(*found)
+
+
+def exit_code(codes: Iterable[int]) -> int:
+    """Of a sweep: that of its failed jobs if all have the same, 1 if they differ, 0 if none failed."""
+    different = set(codes)
+    return different.pop() if len(different) == 1 else min(1, len(different))

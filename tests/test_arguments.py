@@ -1,0 +1,89 @@
+"""What is typed, as Hydra gets it."""
+
+import pytest
+
+from lsgan.arguments import exit_code, for_hydra, plain
+from lsgan.errors import LsganError
+
+REFUSED = {
+    "=3": "=3 has no key: write key=value",
+    "--loss.a=-1": "--loss.a=-1: write loss.a=-1; in a W&B sweep's command use ${args_no_hyphens} instead of ${args}",
+    "--run=mine": "--run=mine: write run=mine; in a W&B",  # --run is Hydra's, and takes no value
+    "--unknown": "--unknown: no such flag; a setting is unknown=<value>, without hyphens, and python train.py",
+    "--resume runs/r": "--resume: no such flag; a setting is resume=<value>, without hyphens",
+    "-x": "-x: no such flag",
+    "--cfg": "argument --cfg/-c: expected one argument; python train.py --hydra-help lists the flags",
+    "--cfg foo": "argument --cfg/-c: invalid choice: 'foo'",
+    "-m seed=1,2 --cfg job": "--cfg shows one config, and -m runs several: leave one of them out",
+    "--cfg job -m": "--cfg shows one config, and -m runs several",
+    "--resolve": "--resolve belongs to --cfg: add --cfg job",
+    "loss=3": "loss=3 must be the name of a choice: hinge, lsgan, ",
+    "loss=null": "loss=null must be the name of a choice: hinge",
+    "experiment=null": "experiment=null must be the name of a choice: none, ",
+    "-m loss=nsgan,3": "loss=nsgan,3 must be the name of a choice",
+    "loss=[nsgan,wgan]": "loss=[nsgan,wgan] must be one choice: python train.py -m loss=nsgan,wgan tries each of ",
+    "-m run=mine steps=20,40": "run=mine: 2 jobs of this sweep would share 1 run, and each go on where",
+    "steps=20,40 run=mine -m": "run=mine: 2 jobs",
+    "-m run=a,b steps=range(1,4)": "run=a,b: 6 jobs of this sweep would share 2 runs",
+    "-m run=mine loss=glob(lsgan_*)": "run=mine: 2 jobs",
+    "hydra.mode=MULTIRUN run=mine seed=1,2": "run=mine: 2 jobs",
+    "-m resume=r steps=20,40": "resume=r: 2 jobs of this sweep would share 1 run, and each go on where the one before "
+    "ended: resume them one by one",
+}
+
+
+@pytest.mark.parametrize("typed", REFUSED)
+def test_what_is_refused_before_hydra_sees_it(typed):
+    with pytest.raises(LsganError) as caught:
+        for_hydra(typed.split())
+    assert str(caught.value).startswith(REFUSED[typed])
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "loss.a=-1 seed=3",
+        "--cfg job --resolve loss=nsgan",
+        "--config-dir=conf loss=nsgan",
+        "--info=defaults",
+        "observe=[default,none]",
+        "loss={a:-2}",
+        "-m seed=1,2",
+        "-m run=mine",
+        "-m run=a,b",
+        "-m run=mine-${seed} seed=1,2",
+        "-m resume=a,b",
+        "-m run=null seed=1,2",
+        "steps",  # Hydra has a sentence for it
+    ],
+)
+def test_what_is_sound_stays_as_it_is(typed):
+    assert [word.removeprefix("++") for word in for_hydra(typed.split())] == typed.split()
+
+
+def test_flags_may_stand_anywhere():
+    assert for_hydra(["loss=nsgan", "-m", "seed=1,2"]) == ["-m", "loss=nsgan", "seed=1,2"]
+    assert for_hydra(["loss=nsgan", "--cfg", "job", "seed=1"]) == ["--cfg", "job", "loss=nsgan", "seed=1"]
+
+
+@pytest.mark.parametrize("choices", ["wgan_gp,lsgan_gp", "none,wgan_gp", "glob(*_gp)", "choice('none','wgan_gp')"])
+def test_a_key_that_only_swept_choices_have_is_forced(choices):
+    typed = ["-m", f"penalty={choices}", "penalty.weight=5", "optimizer.lrr=1", "seed=2"]
+    assert for_hydra(typed) == ["-m", f"penalty={choices}", "++penalty.weight=5", "optimizer.lrr=1", "seed=2"]
+
+
+def test_a_key_of_a_group_that_a_swept_choice_brings_is_forced():
+    """`loss=wgan` chooses a penalty."""
+    assert for_hydra(["-m", "loss=nsgan,wgan", "penalty.weight=5"])[-1] == "++penalty.weight=5"
+    assert for_hydra(["-m", "loss=nsgan,hinge", "penalty.weight=5"])[-1] == "penalty.weight=5"
+
+
+def test_a_sweep_ends_with_what_all_its_failed_jobs_ended_with():
+    assert [exit_code(codes) for codes in ([], [3], [3, 3], [1, 3], [3, 1, 1], [1])] == [0, 3, 3, 1, 1, 1]
+
+
+def test_other_commands_take_no_hyphens_either():
+    assert plain(["run=r", "--help"]) == ["run=r", "--help"]
+    with pytest.raises(LsganError, match=r"^--num_images=3: write num_images=3; in a W&B"):
+        plain(["run=r", "--num_images=3"])
