@@ -12,17 +12,17 @@ WORLD = command.world_or_exit()
 
 @hydra.main(version_base="1.3", config_path=str(config.CONF_DIR), config_name="train")
 @command.job(WORLD)
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     plan = config.plan(cfg, HydraConfig.get().overrides.task, WORLD)
     if plan.done is not None:
         if WORLD.is_main:
             print(plan.done)
-        return
+        return plan.value
     notes = threads.choose(LOAD, plan.settings.runtime.get("threads"))
 
     from lsgan.run import run  # torch is imported only now that the config is known to be sound
 
-    run(config.build_experiment(plan, notes))
+    return run(config.build_experiment(plan, notes))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -28,6 +29,8 @@ from lsgan.world import ALONE, World
 
 EXIT_FAILED = 1  # also of a sweep whose jobs failed in different ways
 EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells tell of a command that a signal has ended
+
+T = TypeVar("T")
 
 _failed: list[int] = []  # exit codes of the failed jobs of this process's sweep
 
@@ -58,18 +61,18 @@ def run(
         sys.exit(arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED))
 
 
-def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], None]], Callable[[DictConfig], None]]:
+def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[[DictConfig], T]]:
     """A Hydra job whose mistakes are shown at once, also in the middle of a sweep, which goes on."""
 
-    def decorate(function: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    def decorate(function: Callable[[DictConfig], T]) -> Callable[[DictConfig], T]:
         @functools.wraps(function)
-        def wrapped(cfg: DictConfig) -> None:
+        def wrapped(cfg: DictConfig) -> T:
             terminal.make_undemanding()  # a launcher may have started a process for this job
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 show_log_lines(world, brief=True)
             try:
                 with _refusals_told():
-                    function(cfg)
+                    return function(cfg)
             except Exception as error:
                 sentence, code = explain(error), getattr(error, "exit_code", EXIT_FAILED)
                 is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN

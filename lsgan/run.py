@@ -24,18 +24,20 @@ from lsgan.training.memory import enough_for, peak_bytes
 log = logging.getLogger(__name__)
 
 
-def run(experiment: Experiment) -> None:
+def run(experiment: Experiment) -> float | None:
     """Trains what the experiment describes, from the beginning or from the run's last checkpoint, in its run folder.
+
+    Returns `best_metric` where it was best: the objective of a search. None without one, and on ranks above 0.
 
     Raises:
         LsganError: the data are not to be had, or not those that the run was begun with, or the memory does not
             suffice; or as `train`.
     """
     with enough_for(size.deciding(experiment.settings, "batch_size", "dataset", "latent", "architecture")):
-        _run(experiment)
+        return _run(experiment)
 
 
-def _run(experiment: Experiment) -> None:
+def _run(experiment: Experiment) -> float | None:
     plan, settings, machine, state = experiment.plan, experiment.settings, experiment.machine, experiment.state
     show_log_lines(plan.world)
     machine.apply()
@@ -64,6 +66,7 @@ def _run(experiment: Experiment) -> None:
             train(gan, experiment.observers, Trackers(), None, settings.steps)
         else:
             _train_tracked(experiment, gan, folder, checkpoints, _facts(experiment, now))
+        return None if folder is None else folder.record.best_value(settings.best_metric, settings.best_mode)
 
 
 def _train_tracked(

@@ -1,4 +1,4 @@
-"""The launcher that Hydra finds. What it needs is imported when jobs are launched: Hydra imports this at every start."""
+"""The launcher that Hydra finds, and imports at every start: what it needs is imported when jobs are launched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -41,6 +41,14 @@ class Plan:
         return [node["_target_"] for _, node in parts(self.settings)]
 
     @property
+    def value(self) -> float | None:
+        """Of the run that goes on: `best_metric` where it was best so far."""
+        settings = self.settings
+        return (
+            None if self.folder is None else RunRecord(self.folder).best_value(settings.best_metric, settings.best_mode)
+        )
+
+    @property
     def done(self) -> str | None:
         """One line if the run that goes on has ended well, with all the steps that are asked for: nothing is to do."""
         if self.folder is None:

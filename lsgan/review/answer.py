@@ -73,8 +73,8 @@ class Answer:
             )
         if len(self.contrasts) > 1:
             told.append(
-                f"{len(self.contrasts)} comparisons were made, and the best of {len(self.settings)} settings was chosen by "
-                "the same numbers: p is corrected for that number (Holm)."
+                f"{len(self.contrasts)} comparisons were made, and the best of {len(self.settings)} settings was chosen "
+                "by the same numbers: p is corrected for that number (Holm)."
             )
         failing = [setting for setting in self.settings if setting.finished < setting.num]
         if failing:
@@ -164,8 +164,8 @@ def _against(best: str, contrast: Contrast) -> str:
 def _failures(setting: Setting) -> str:
     kinds = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
     assert setting.share is not None
-    low, high = setting.share
-    return f"{setting.num - setting.finished} of {setting.num} runs ({kinds}; 95% interval of the share {low:.0%} to {high:.0%})"
+    share = f"95% interval of the share {setting.share.low:.0%} to {setting.share.high:.0%}"
+    return f"{setting.num - setting.finished} of {setting.num} runs ({kinds}; {share})"
 
 
 def _p(value: float) -> str:

@@ -89,9 +89,10 @@ class TrainJobs(Jobs):
         return Outcome(status.name, status.reason or found.reason, exit_code) if ended else found
 
     def value(self, job: Job) -> float | None:
-        """`best_metric` where it was best; the last loss of G without one."""
-        seen = self._seen(job)
-        return None if seen is None else seen.best
+        """`best_metric` where it was best."""
+        folder = self._folder(job)
+        settings = job.memory[_PLAN].settings if _PLAN in job.memory else None
+        return None if folder is None else RunRecord(folder).best_value(settings.best_metric, settings.best_mode)
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
         return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)

@@ -167,6 +167,11 @@ class RunRecord:
         path = self.path / "samples" / "real.jpg"
         return path if path.exists() else None
 
+    def best_value(self, metric: str | None, mode: str) -> float | None:
+        """The best value of a column, `min` or `max` by `mode`; None where no row has one."""
+        values = [row[metric] for row in self.rows if metric and row.get(metric) is not None]
+        return (min if mode == "min" else max)(values, default=None)
+
     @property
     def data(self) -> dict[str, Any]:
         """What the run's samples are (`Batches.identity`), of the last start that wrote it down; empty if none did."""
