@@ -73,8 +73,8 @@ class Answer:
             )
         if len(self.contrasts) > 1:
             told.append(
-                f"{len(self.contrasts)} comparisons were made, and the best of {len(self.settings)} settings was chosen "
-                "by the same numbers: p is corrected for that number (Holm)."
+                f"{len(self.contrasts)} comparisons were made, and the best of {len(self.settings)} settings was "
+                "chosen by the same numbers: p is corrected for that number (Holm)."
             )
         failing = [setting for setting in self.settings if setting.finished < setting.num]
         if failing:
