@@ -24,8 +24,11 @@ from lsgan.config.identity import takes
 from lsgan.config.places import groups, is_group
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.files import is_refusal, refusal, remedy
+from lsgan.sweep import cluster
+from lsgan.tracking import agent
 from lsgan.tracking.console import show_log_lines
-from lsgan.world import ALONE, World
+from lsgan.training.interrupt import hand_on
+from lsgan.world import ALONE, World, is_queued_again
 
 EXIT_FAILED = 1  # also of a sweep whose jobs failed in different ways
 EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells tell of a command that a signal has ended
@@ -46,7 +49,7 @@ def run(
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
     try:
         with _refusals_told():
-            sys.argv[1:] = read(sys.argv[1:])
+            sys.argv[1:] = read(agent.meant(sys.argv[1:]))
             main()
     except TerminatedError as error:
         sys.exit(128 + error.number)
@@ -73,6 +76,9 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[
             try:
                 with _refusals_told():
                     return function(cfg)
+            except TerminatedError as error:
+                hand_on(error)
+                raise
             except Exception as error:
                 sentence, code = explain(error), getattr(error, "exit_code", EXIT_FAILED)
                 is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -85,7 +91,7 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[
                 if not is_sweep:  # past Hydra, which would add lines of its own
                     raise SystemExit(code) from error
                 _failed.append(code)
-                error.shown = True  # type: ignore[attr-defined]
+                error.shown = not is_queued_again()  # type: ignore[attr-defined]  # else in the job's own file alone
                 raise
 
         return wrapped
@@ -116,6 +122,9 @@ def world_or_exit() -> World:
 
 def explain(error: Exception) -> str | None:
     """The error as one sentence; None if it is no mistake of the user's but a bug."""
+    of_cluster = cluster.explain(error)
+    if of_cluster is not None:
+        return of_cluster
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         name = max(Path(str(error.filename)).parts, key=len)
         return f"{name[:40]}… has {len(name):,} characters, too many for a name: shorten it"

@@ -29,6 +29,7 @@ class TerminatedError(KeyboardInterrupt):
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__()
         self.number = number
+        self.numbers = [number]  # and of those that came behind it
 
     @property
     def name(self) -> str:

@@ -30,6 +30,10 @@ class Load:
     _busy: float | None = field(default_factory=lambda: _busy_seconds())
     _own: float = field(default_factory=time.process_time)
 
+    def __reduce__(self) -> "tuple[type[Load], tuple[()]]":
+        """What is sent to another process, perhaps on another machine, watches that one from its start there."""
+        return Load, ()
+
     def busy_cores(self) -> float:
         """How many cores others kept busy since then, on average; at least 0.2 s are watched."""
         time.sleep(max(0.0, _LEAST_SECONDS - (time.monotonic() - self._since)))

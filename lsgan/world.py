@@ -67,3 +67,8 @@ def _check_meeting_place(told: str) -> None:
 
 
 ALONE = World()
+
+
+def is_queued_again() -> bool:
+    """Whether this process is a job of submitit, which starts the same command again when its time was up."""
+    return "SUBMITIT_EXECUTOR" in os.environ

@@ -57,7 +57,7 @@ def pytest_runtest_makereport():
 def without_wandb_account(tmp_path_factory, monkeypatch):
     """No key, no prompt, no network: what a fresh machine has."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_RUN_ID", "WANDB_SWEEP_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LSGAN_DATA", str(tmp_path_factory.getbasetemp() / "data"))  # not the user's
     monkeypatch.setenv("NETRC", str(home / "netrc"))

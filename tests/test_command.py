@@ -1,9 +1,13 @@
+import signal
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hydra.errors import ConfigCompositionException
+from hydra.types import RunMode
 
 from lsgan import command
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, TerminatedError
 
 
 def failing(error):
@@ -52,3 +56,42 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     with pytest.raises(ZeroDivisionError):
         command.run(failing(ZeroDivisionError()))
+
+
+@pytest.fixture
+def in_a_sweep(monkeypatch):
+    monkeypatch.setattr(command.HydraConfig, "get", lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
+
+
+def test_what_a_job_of_submitit_says_nobody_has_read_yet(in_a_sweep, capsys, monkeypatch):
+    """Its error comes back in a file; the process that waits for it shows it."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    for executor in ("", "slurm"):
+        if executor:
+            monkeypatch.setenv("SUBMITIT_EXECUTOR", executor)
+        error = LsganError("too hot: open a window")
+        with pytest.raises(LsganError):
+            command.job()(lambda cfg, error=error: failing(error)())({})
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            command.run(failing(error))
+        assert capsys.readouterr().err == ("error: too hot: open a window\n" if executor else "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="Windows has none")
+def test_a_job_that_was_told_to_end_hands_that_on_when_all_is_closed(in_a_sweep):
+    closed, met = [], []
+    before = signal.signal(signal.SIGUSR2, lambda number, _: met.append((number, list(closed))))
+
+    def train(cfg):
+        try:
+            raise TerminatedError(signal.SIGUSR2)
+        finally:
+            closed.append("W&B")
+
+    try:
+        with pytest.raises(TerminatedError):
+            command.job()(train)({})
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert met == [(signal.SIGUSR2, ["W&B"])]

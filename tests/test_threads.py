@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -80,3 +81,8 @@ def test_what_others_do_is_seen_and_what_this_process_does_is_not():
     finally:
         other.kill()
         other.wait()
+
+
+def test_sent_to_another_machine_it_watches_that_one():
+    here = threads.Load()
+    assert pickle.loads(pickle.dumps(here))._since > here._since

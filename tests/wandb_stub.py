@@ -20,6 +20,8 @@ class Wandb:
         self.runs = []  # variables of each upsert
         self.exit_codes = {}  # by run id
         self.requests = 0  # whatever the mode
+        self.sweep = ""  # the YAML of a sweep
+        self.heartbeat = lambda running: [{"type": "exit"}]  # ids of the runs that an agent has running -> commands
 
     def steps(self, run_id):
         """The steps of the history rows, in their order."""
@@ -34,7 +36,8 @@ class Wandb:
         """The answer's data, whatever is not known being null."""
         if "upsertBucket" in query:
             self.runs.append({name: value for name, value in variables.items() if value is not None})
-            return {"upsertBucket": {"bucket": self.bucket(variables["name"]), "inserted": True}}
+            bucket = self.bucket(variables["name"], variables.get("project") or "p")
+            return {"upsertBucket": {"bucket": bucket, "inserted": True}}
         if "createRunFiles" in query:
             run = variables["run"]
             files = [{"name": name, "uploadUrl": f"{self.address}/put/{run}/{name}"} for name in variables["files"]]
@@ -42,6 +45,13 @@ class Wandb:
         if "notifyScriptableRunAlert" in query:
             self.alerts.append(variables)
             return {"notifyScriptableRunAlert": {"success": True}}
+        if "SweepWithRuns" in query:
+            return {"project": {"sweep": {"name": variables["sweep"], "config": self.sweep, "runs": {"edges": []}}}}
+        if "CreateAgent" in query:
+            return {"createAgent": {"agent": {"id": "an-agent"}}}
+        if "agentHeartbeat" in query:
+            commands = json.dumps(self.heartbeat(list(json.loads(variables["runState"]))))
+            return {"agentHeartbeat": {"agent": {"id": "an-agent"}, "commands": commands}}
         if "RunResumeStatus" in query:
             project = {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": "me"}}
             return {"model": {**project, "bucket": self.resumed(variables["name"])}}
@@ -49,8 +59,8 @@ class Wandb:
             return {"viewer": {"id": "u", "entity": "me", "username": "me", "flags": "{}", "teams": {"edges": []}}}
         return {"serverInfo": {"features": []}}
 
-    def bucket(self, run_id):
-        project = {"id": "p", "name": "p", "entity": {"id": "e", "name": "me"}}
+    def bucket(self, run_id, project="p"):
+        project = {"id": "p", "name": project, "entity": {"id": "e", "name": "me"}}
         return {"id": f"id-{run_id}", "name": run_id, "displayName": run_id, "project": project, "historyLineCount": 0}
 
     def resumed(self, run_id):

@@ -12,7 +12,7 @@ from lsgan.config.settings import COMPONENTS, RULES, Rule, Settings, is_part, pa
 from lsgan.config.signatures import shapes_of
 from lsgan.config.trees import walk
 from lsgan.errors import LsganError
-from lsgan.world import ALONE, World
+from lsgan.world import ALONE, World, is_queued_again
 
 _LONGEST_NAME = 200  # of a folder: file systems take 255 bytes, and `-2` may follow
 
@@ -109,6 +109,8 @@ def _check_places(settings: Settings) -> None:
 def _check_ranks(settings: Settings, world: World) -> None:
     if world.restarts and settings.new:
         raise LsganError("new=true would begin another run at each restart: take it out, or --max-restarts")
+    if settings.new and is_queued_again():
+        raise LsganError("new=true would begin another run each time that the job is queued again: take it out")
     if settings.batch_size % world.size:
         raise LsganError(
             f"batch_size={settings.batch_size} must be divisible by the {world.size} ranks, which share each batch: "

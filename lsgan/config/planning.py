@@ -13,6 +13,7 @@ from lsgan.config.checking import check
 from lsgan.config.observers import build_observers
 from lsgan.config.settings import Settings, parts
 from lsgan.errors import LsganError
+from lsgan.tracking import agent
 from lsgan.tracking.run_record import RunRecord
 from lsgan.world import ALONE, World
 
@@ -112,10 +113,17 @@ def how_else(plan: Plan) -> str:
 
 
 def _begun(settings: Settings, typed: dict[str, Any]) -> Path | None:
-    """The folder of the run that the command means, if it has been begun: of several, begun by `new=true`, the last."""
+    """The folder of the run that the command means, if it has been begun: of several, begun by `new=true`, the last.
+
+    W&B's agent always means its own run; a repeated command is another one to it.
+    """
     study = settings.runs_dir / settings.study
     if settings.run is None:
-        return None if settings.new else names.last_begun(study, settings.seed, typed)
+        found = None if settings.new else names.last_begun(study, settings.seed, typed)
+        if found is None or not agent.is_of_another_run(found):
+            return found
+        settings.new = True
+        return None
     folder = study / settings.run
     if not (folder / "config.yaml").exists():
         return None

@@ -182,6 +182,11 @@ class RunRecord:
         """The code of the last start that wrote it down (`provenance.code`); empty if none did."""
         return self._last_told("code")
 
+    @property
+    def wandb_id(self) -> str | None:
+        """Of the run in W&B; None if it was never tracked there."""
+        return (self._read("wandb/run-id") or "").strip() or None
+
     def _last_told(self, key: str) -> dict[str, Any]:
         told = (entry.get(key) for entry in reversed(self.history))
         return next((value for value in told if value and isinstance(value, dict)), {})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsgan.files import read_small, write_atomically
+from lsgan.tracking import agent
 from lsgan.tracking.console import DETAIL
 from lsgan.tracking.tracker import Outcome, Record, RunInfo, Tracker
 
@@ -90,9 +91,10 @@ class WeightsAndBiases:
     def _init(self, info: RunInfo, mode: Any) -> "wandb.Run":
         import wandb
 
-        return wandb.init(
-            project=self._project,
-            entity=self._entity,
+        entity, project = agent.place(info.folder) or (self._entity, self._project)
+        run = wandb.init(
+            project=None if agent.run_id() else project,  # a sweep is in one, and W&B takes no other
+            entity=None if agent.run_id() else entity,
             mode=mode,
             dir=info.folder,
             id=None if mode == "disabled" else _run_id(info),
@@ -111,6 +113,9 @@ class WeightsAndBiases:
                 silent=True,
             ),
         )
+        if agent.run_id() and not run.disabled:
+            write_atomically(info.folder / "wandb" / "place", f"{run.entity}/{run.project}")
+        return run
 
 
 class _WandbRun:
@@ -187,13 +192,20 @@ class _WandbRun:
 
 
 def _run_id(info: RunInfo) -> str:
-    """The folder's own W&B id: unique in the project, readable, and the same when the run is resumed."""
+    """The folder's own W&B id: unique in the project, readable, and the same when the run is resumed.
+
+    W&B's agent has one already, and W&B takes no other while it runs.
+    """
     path = info.folder / "wandb" / "run-id"
-    if read_small(path) is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    known = read_small(path)
+    wanted = agent.run_id() or known
+    if wanted is None:
         readable = re.sub(r"[^\w.-]", "-", info.run[:100], flags=re.ASCII)  # W&B refuses some characters
-        write_atomically(path, f"{readable}-{secrets.token_hex(4)}")
-    return path.read_text()
+        wanted = f"{readable}-{secrets.token_hex(4)}"
+    if wanted != known:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, wanted)
+    return wanted
 
 
 def _mode_by_key(wanted: str) -> str:

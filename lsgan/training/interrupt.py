@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,6 +31,8 @@ def stop_after_step() -> Iterator[Stop]:
 
     The second one meets what was there before, which ends the process as a rule. A hangup right behind the first is
     not a second one: when a terminal closes, both its shell and the system tell of it; systemd sends one after SIGTERM.
+    Nor is another signal that somebody in this process listens to: clusters send SIGTERM and SIGUSR2 in either order.
+    It is told to him by `hand_on`, as the first one is, when all has been saved.
 
     What the process ignores, as a job in the background does Ctrl-C (`nohup … &`), stays ignored.
     A block that ends well although it was asked to stop raises KeyboardInterrupt or TerminatedError. Outside the
@@ -42,11 +44,12 @@ def stop_after_step() -> Iterator[Stop]:
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    listened_to = {number for number, handler in before.items() if callable(handler) and number != signal.SIGINT}
     asked_at: float | None = None
 
-    def restore(but: int | None = None) -> None:
+    def restore(but: Collection[int | None] = ()) -> None:
         for number, handler in before.items():
-            if number != but:
+            if number not in but:
                 signal.signal(number, handler)
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -54,7 +57,10 @@ def stop_after_step() -> Iterator[Stop]:
         if asked_at is None:
             asked_at = time.monotonic()
             stop.error = KeyboardInterrupt() if number == signal.SIGINT else TerminatedError(number)
-            restore(but=_HANGUP)
+            restore(but={_HANGUP, *listened_to} - {number if number != _HANGUP else None})
+        elif number != _HANGUP and isinstance(stop.error, TerminatedError):
+            stop.error.numbers.append(number)
+            signal.signal(number, before[number])
         elif time.monotonic() - asked_at > _ECHO_SECONDS:
             restore()
             signal.raise_signal(number)
@@ -65,3 +71,14 @@ def stop_after_step() -> Iterator[Stop]:
         yield stop
     finally:
         restore()
+
+
+def hand_on(error: TerminatedError) -> None:
+    """Tells who listened to the signals before the training did, now that all is saved and closed.
+
+    submitit does, the package that brings sweeps to SLURM: its handler queues the job again, and ends the process.
+    """
+    for number in error.numbers:
+        listener = signal.getsignal(number)
+        if callable(listener):
+            listener(number, None)

@@ -45,6 +45,27 @@ def test_the_same_command_means_the_same_run(begin):
     assert begin.plan("seed=3", "new=true").folder is None
 
 
+def test_to_wandbs_agent_a_command_that_was_run_before_is_another_run(begin, monkeypatch):
+    """W&B waits for each run that it has asked for. The agent's own run is gone on with."""
+    name = config.assemble(config.composed(["seed=3"]), ["seed=3"]).run_name
+    folder = begin(name, "seed=3")
+    monkeypatch.setenv("WANDB_RUN_ID", "abcd1234")
+    assert begin.plan("seed=3").folder == folder  # no agent
+    monkeypatch.setenv("WANDB_SWEEP_ID", "efgh5678")
+    planned = begin.plan("seed=3")
+    assert (planned.folder, planned.settings.new) == (None, True)
+    (folder / "wandb").mkdir()
+    (folder / "wandb" / "run-id").write_text("abcd1234")
+    assert begin.plan("seed=3").folder == folder
+
+
+def test_a_job_that_is_queued_again_must_not_begin_another_run_each_time(begin, monkeypatch):
+    assert begin.plan("new=true").settings.new
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    with pytest.raises(LsganError, match=r"^new=true would begin another run each time that the job is queued again: "):
+        begin.plan("new=true")
+
+
 def test_a_config_that_has_changed_is_refused(begin):
     folder = begin("r", "run=r", "loss.a=-2")
     with pytest.raises(LsganError) as caught:

@@ -7,7 +7,7 @@ import pytest
 from lsgan.errors import TerminatedError
 from lsgan.tracking.tracker import Outcome
 from lsgan.training import interrupt
-from lsgan.training.interrupt import stop_after_step
+from lsgan.training.interrupt import hand_on, stop_after_step
 
 
 @pytest.fixture(autouse=True)
@@ -125,3 +125,25 @@ def test_nohup_is_heeded(met):
         os.kill(os.getpid(), signal.SIGHUP)
         assert not stop.is_set()
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize("names", [("SIGTERM", "SIGUSR2"), ("SIGUSR2", "SIGTERM")])
+def test_who_listened_before_hears_of_all_signals_when_all_is_saved(names, met):
+    """submitit bypasses the one and queues the job again by the other; a cluster sends them in either order."""
+    numbers = [getattr(signal, name) for name in names]
+    with stop_after_step() as stop:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+        assert met == []
+    hand_on(stop.error)
+    assert met == numbers
+
+
+def test_what_ends_the_process_by_itself_is_not_handed_on():
+    hand_on(TerminatedError(signal.SIGTERM))  # or there were no more tests
+
+
+def test_a_signal_that_nobody_listened_to_ends_the_process_when_it_comes_behind_another(python):
+    code = "from lsgan.training.interrupt import stop_after_step; import os, signal\nwith stop_after_step():\n"
+    code += "    for name in ('SIGUSR2', 'SIGTERM'): os.kill(os.getpid(), getattr(signal, name))"
+    python("-c", code, expect=-signal.SIGTERM)
