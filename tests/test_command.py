@@ -58,6 +58,13 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         command.run(failing(ZeroDivisionError()))
 
 
+def failing_job(error):
+    def job(cfg):
+        raise error
+
+    return job
+
+
 @pytest.fixture
 def in_a_sweep(monkeypatch):
     monkeypatch.setattr(command.HydraConfig, "get", lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
@@ -71,7 +78,7 @@ def test_what_a_job_of_submitit_says_nobody_has_read_yet(in_a_sweep, capsys, mon
             monkeypatch.setenv("SUBMITIT_EXECUTOR", executor)
         error = LsganError("too hot: open a window")
         with pytest.raises(LsganError):
-            command.job()(lambda cfg, error=error: failing(error)())({})
+            command.job()(failing_job(error))({})
         capsys.readouterr()
         with pytest.raises(SystemExit):
             command.run(failing(error))

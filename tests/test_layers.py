@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "terminal", "threads", "world"}
 MIDDLE = {"architectures", "data", "tracking"}
-TOP = {"arguments", "command", "comparison", "config", "prepare", "run", "runs", "sample", "trained"}
+TOP = {"arguments", "command", "comparison", "config", "prepare", "review", "run", "runs", "sample", "sweep", "trained"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

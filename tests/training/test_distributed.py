@@ -15,6 +15,7 @@ import torch
 import yaml
 from filelock import FileLock
 from torch import nn
+from torch.distributed.run import get_args_parser
 from torch.testing import assert_close
 
 from lsgan import config
@@ -322,6 +323,22 @@ def test_an_elastic_restart_goes_on_from_the_last_checkpoint(run, torchrun, tmp_
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert [row["step"] for row in rows(folder)] == list(range(1, len(rows(folder)) + 1))  # none lost, none twice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGTERM, ()), (signal.SIGUSR1, ("--signals-to-handle=SIGTERM,SIGUSR1",))]
+)
+def test_told_that_the_time_is_up_torchrun_tells_the_ranks_which_save(torchrun, tmp_path, number, options):
+    """As `sbatch --signal` does; that of all signals it knows SIGTERM is so of every torchrun."""
+    if options and "--signals-to-handle" not in get_args_parser().format_help():
+        pytest.skip("this torchrun forwards no SIGUSR1")
+    process, folder = torchrun(2, *SMALL, "run=r", "steps=1000000", options=options), tmp_path / "runs" / "digits" / "r"
+    wait_for_steps(process, folder, 3)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert status(folder)["reason"] == number.name
+    assert (folder / "checkpoints" / f"step-{status(folder)['step']:06d}.pt").exists()
 
 
 def test_ctrl_c_stops_all_ranks_after_the_same_step(start_ranks, tmp_path):
