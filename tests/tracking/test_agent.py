@@ -125,24 +125,31 @@ def test_the_folder_remembers_the_agents_run(server, under_an_agent, tmp_path, m
 def test_a_real_agent_begins_stops_and_goes_on(python, server, tmp_path):
     server.sweep = (ROOT / "sweeps" / "targets.yaml").read_text()
     study = tmp_path / "runs" / "targets-efgh5678"
-    fixed = {"dataset": "gaussian_ring", "steps": 3000, "log_every": 1, "runtime.threads": 1}
+    fixed = {"dataset": "gaussian_ring", "steps": 1_000_000, "runtime.threads": 1}
     args = {"loss": "nsgan", "seed": 2, "optimizer.lr": 0.001, **fixed}
-    command = {"run_id": RUN, "program": "train.py"}
+    run = {"run_id": RUN, "program": "train.py"}
+
+    def reached():
+        return max((RunRecord(path).status.step for path in study.glob("nsgan-*")), default=0)
+
+    def trained(running, further):
+        """Until it has made so many steps more, and has then been stopped from the sweep's page."""
+        end = reached() + further
+        while running and reached() < end:
+            running = yield []
+        yield [{**run, "type": "stop"}]
+        while (yield []):
+            pass
 
     def commands():
-        """Begins the run, stops it on its way, and has it go on with the config that the server was told."""
+        """Begins the run, stops it, and has it go on with the config that the server was told."""
         yield
-        running = yield [{**command, "type": "run", "args": {key: {"value": value} for key, value in args.items()}}]
-        while running and not any(RunRecord(path).status.step > 0 for path in study.glob("*")):
-            running = yield []
-        running = yield [{**command, "type": "stop"}]
-        while running:
-            running = yield []
-        told = next(json.loads(run["config"]) for run in reversed(server.runs) if "config" in run)
+        running = yield [{**run, "type": "run", "args": {key: {"value": value} for key, value in args.items()}}]
+        yield from trained(running, 10)
+        told = next(json.loads(told["config"]) for told in reversed(server.runs) if "config" in told)
         assert "_wandb" in told
-        running = yield [{**command, "type": "resume", "args": told}]
-        while running:
-            running = yield []
+        running = yield [{**run, "type": "resume", "args": told}]
+        yield from trained(running, 10)
         yield [{"type": "exit"}]
 
     heartbeats = commands()
@@ -150,15 +157,16 @@ def test_a_real_agent_begins_stops_and_goes_on(python, server, tmp_path):
     server.heartbeat = heartbeats.send
     (tmp_path / "train.py").symlink_to(ROOT / "train.py")
     bin_dir = Path(sys.executable).parent
-    script = bin_dir / "wandb"
-    result = python(script, "agent", "me/lsgan/efgh5678", fresh=True, PATH=f"{bin_dir}{os.pathsep}{os.environ['PATH']}")
+    path = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
+    told = python(bin_dir / "wandb", "agent", "me/lsgan/efgh5678", fresh=True, PATH=path)
+
     (folder,) = [path for path in study.iterdir() if path.is_dir()]
-    history = RunRecord(folder).history
-    assert [entry["event"] for entry in history] == ["start", "end", "start", "end"], result.stdout + result.stderr
-    assert (history[1]["status"], history[3]["status"]) == ("interrupted", "finished")
-    assert history[2]["step"] == history[1]["step"] > 0
-    assert {(run["name"], run["sweep"]) for run in server.runs} == {(RUN, "efgh5678")}
-    assert server.steps(RUN)[-1] == 3000
-    python(ROOT / "train.py", f"resume={folder}", "steps=3010", fresh=True)  # by hand, and without the agent
-    assert server.steps(RUN)[-1] == 3010
-    assert {run["name"] for run in server.runs} == {RUN}
+    begun, stopped, again, end = RunRecord(folder).history
+    assert [entry["event"] for entry in (begun, stopped, again, end)] == ["start", "end"] * 2, told.stderr
+    assert stopped["status"] == end["status"] == "interrupted"
+    assert end["step"] > again["step"] == stopped["step"] > 0
+    assert {told["sweep"] for told in server.runs if "sweep" in told} == {"efgh5678"}
+    python("train.py", f"resume={folder}", f"steps={end['step'] + 3}", fresh=True)  # by hand, without the agent
+    assert server.steps(RUN)[-1] == end["step"] + 3
+    assert server.steps(RUN) == sorted(set(server.steps(RUN)))
+    assert {(told["name"], told["project"]) for told in server.runs} == {(RUN, "lsgan")}
