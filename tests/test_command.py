@@ -1,6 +1,9 @@
+import re
+
 import pytest
 import torch
 from hydra.errors import ConfigCompositionException
+from hydra.utils import instantiate
 
 from lsgan import command
 from lsgan.errors import LsganError
@@ -52,3 +55,19 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     with pytest.raises(ZeroDivisionError):
         command.run(failing(ZeroDivisionError()))
+
+
+def test_what_a_launcher_or_sweeper_says_is_said(capsys):
+    target = "hydra_plugins.hydra_local_queue.launcher.LocalQueue"
+
+    def main():
+        instantiate({"_target_": target, "folder": "f", "on_failure": "ignore"})
+
+    with pytest.raises(SystemExit):
+        command.run(main)
+    assert capsys.readouterr().err == "error: on_failure=ignore must be continue or stop\n"
+
+
+def test_several_values_without_m_are_a_sentence():
+    error = ConfigCompositionException("Sweep parameters 'seed=range(3)' requires --multirun")
+    assert command.explain(error).endswith("which takes -m: python train.py -m seed=range(3)")
