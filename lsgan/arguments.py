@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from lsgan.config import CONF_DIR, all_keys, composed
 from lsgan.config.places import is_group
@@ -25,8 +26,9 @@ _LISTS = ("observe",)  # groups of which several choices make one config
 
 
 def plain(arguments: Sequence[str]) -> list[str]:
-    """Those of the other commands; raises LsganError for `--key=value`."""
+    """Those of the other commands; raises LsganError for `--key=value`, and for a sweep."""
     _check_no_keys_as_flags(arguments)
+    _check_sweep(arguments, is_sweep=False)
     return list(arguments)
 
 
@@ -43,14 +45,17 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
     if told.resolve and told.cfg is None and not told.help:
         raise LsganError("--resolve belongs to --cfg: add --cfg job")
     flags = [word for word in arguments if word not in told.overrides]
-    typed = _parsed(told.overrides)
-    is_sweep = told.multirun or "hydra.mode=MULTIRUN" in told.overrides
+    overrides = [re.sub(r"^\++sweep=", "sweep=", word) for word in told.overrides]
+    typed = _parsed(overrides)
+    is_sweep = told.multirun or "hydra.mode=MULTIRUN" in overrides
+    _check_sweep(overrides, is_sweep=is_sweep)
     for override in typed:
         _check_choice(override, is_sweep=is_sweep)
     if is_sweep:
+        typed = _with_named_sweep(typed)
         _check_jobs(typed)
-        return flags + for_saved_config(_forced_for_choices(told.overrides, typed))
-    return flags + for_saved_config(told.overrides)
+        return flags + for_saved_config(_forced_for_choices(overrides, typed))
+    return flags + for_saved_config(overrides)
 
 
 def _check_no_keys_as_flags(arguments: Iterable[str], flags: Iterable[str] = ()) -> None:
@@ -142,11 +147,35 @@ def _choices(group: str) -> list[str]:
 # Sweeps
 
 
+def _check_sweep(words: Sequence[str], *, is_sweep: bool) -> None:
+    """Raises LsganError if there is a named sweep or a sweeper and no -m, or more than one such sweep."""
+    named = [word.lstrip("+") for word in words if word.lstrip("+").startswith("sweep=")]
+    named = [word for word in named if word != "sweep=none"]
+    if len(named) > 1 or not all(re.fullmatch(r"sweep=[\w.-]+", word) for word in named):
+        raise LsganError(f"{' '.join(named)}: one sweep at a time; what it sweeps can be typed: seed=0,1")
+    named += [word for word in words if word.startswith("hydra/sweeper=")]
+    if named and not is_sweep:
+        raise LsganError(f"{named[0]} is many runs, which takes -m: python train.py -m {named[0]}")
+
+
+def _with_named_sweep(typed: Sequence[Override]) -> list[Override]:
+    """Also what a file under conf/sweep/ sweeps; what is typed wins."""
+    params: dict[str, Any] = {}
+    for override in typed:
+        path = CONF_DIR / "sweep" / f"{override.value()}.yaml"
+        if override.key_or_group == "sweep" and path.exists():
+            params = OmegaConf.select(OmegaConf.load(path), "hydra.sweeper.params") or {}
+    keys = {override.key_or_group for override in typed}
+    return [*_parsed([f"{key}={value}" for key, value in params.items() if key not in keys]), *typed]
+
+
 def _values(override: Override) -> list[Any]:
     """What a sweep tries for a key, one value unless it is swept; a `glob` stands for the choices of the group."""
     if not override.is_sweep_override():
         return [override.value()]
     value = override.value()
+    if isinstance(value, IntervalSweep):  # its ends stand for all that lies between
+        return [value.start, value.end]
     if isinstance(value, Glob):
         return value.filter(_choices(override.key_or_group))
     return [_unquoted(item) for item in override.sweep_iterator()]
@@ -176,17 +205,24 @@ def _check_jobs(typed: Sequence[Override]) -> None:
 def _forced_for_choices(arguments: Sequence[str], typed: Sequence[Override]) -> list[str]:
     """`penalty.weight=5` becomes `++penalty.weight=5` where some of the swept choices have that key and others lack it.
 
-    A job whose choice lacks it says so.
+    A job whose choice lacks it says so. What a search chooses stays: it leaves out what a choice lacks.
     """
+    chosen = {o.input_line for o in typed if o.is_sweep_override()} if _is_search(typed) else set()
     swept = [override for override in typed if override.is_sweep_override() and is_group(override.key_or_group)]
     if not swept:
         return list(arguments)
     fixed = [o.input_line for o in typed if o.input_line and is_group(o.key_or_group) and o not in swept]
     in_all, in_some = _keys(fixed, swept)
     return [
-        f"++{argument}" if (key := argument.partition("=")[0]) in in_some and key not in in_all else argument
+        f"++{argument}"
+        if argument not in chosen and (key := argument.partition("=")[0]) in in_some and key not in in_all
+        else argument
         for argument in arguments
     ]
+
+
+def _is_search(typed: Sequence[Override]) -> bool:
+    return any(override.key_or_group == "hydra/sweeper" and override.value() != "basic" for override in typed)
 
 
 def _keys(fixed: Sequence[str], swept: Sequence[Override]) -> tuple[set[str], set[str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -143,6 +143,8 @@ def explain(error: Exception) -> str | None:
         )
     if not isinstance(error, (LsganError, HydraException, OmegaConfBaseException)):
         return None
+    if isinstance(error, InstantiationException) and isinstance(error.__cause__, HydraException):
+        return str(error.__cause__)  # of a launcher or sweeper
     for pattern, sentence in _OF_HYDRA.items():
         found = re.match(pattern, str(error))
         if found:
@@ -199,7 +201,7 @@ def _composed() -> DictConfig:
 
 
 _OF_HYDRA: dict[str, Callable[[str], str]] = {  # how Hydra puts it -> the sentence
-    r"Ambiguous value for argument '([^']+)'": lambda argument: (
+    r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'": lambda argument: (
         f"{argument}: several values are a sweep, which takes -m: python train.py -m {argument}"
     ),
     r"Could not override '([^']+)'": _unknown,

@@ -27,6 +27,14 @@ REFUSED = {
     "-m run=a,b steps=range(1,4)": "run=a,b: 6 jobs of this sweep would share 2 runs",
     "-m run=mine loss=glob(lsgan_*)": "run=mine: 2 jobs",
     "hydra.mode=MULTIRUN run=mine seed=1,2": "run=mine: 2 jobs",
+    "-m run=mine loss.a=interval(-2,0) hydra/sweeper=optuna": "run=mine: 2 jobs",
+    "-m run=mine sweep=targets": "run=mine: 18 jobs",
+    "sweep=targets": "sweep=targets is many runs, which takes -m: python train.py -m sweep=targets",
+    "+sweep=targets loss=nsgan": "sweep=targets is many runs, which takes -m",
+    "hydra/sweeper=optuna": "hydra/sweeper=optuna is many runs, which takes -m",
+    "-m sweep=targets,penalties": "sweep=targets,penalties: one sweep at a time; what it sweeps can be typed",
+    "-m sweep=glob(*)": "sweep=glob(*): one sweep at a time",
+    "-m sweep=targets +sweep=penalties": "sweep=targets sweep=penalties: one sweep at a time",
     "-m resume=r steps=20,40": "resume=r: 2 jobs of this sweep would share 1 run, and each go on where the one before "
     "ended: resume them one by one",
 }
@@ -50,6 +58,9 @@ def test_what_is_refused_before_hydra_sees_it(typed):
         "observe=[default,none]",
         "loss={a:-2}",
         "-m seed=1,2",
+        "-m sweep=targets",
+        "sweep=none",
+        "-m hydra/sweeper=optuna optimizer.lr=interval(1,2) batch_size=range(1,3)",
         "-m run=mine",
         "-m run=a,b",
         "-m run=mine-${seed} seed=1,2",
@@ -87,3 +98,22 @@ def test_other_commands_take_no_hyphens_either():
     assert plain(["run=r", "--help"]) == ["run=r", "--help"]
     with pytest.raises(LsganError, match=r"^--num_images=3: write num_images=3; in a W&B"):
         plain(["run=r", "--num_images=3"])
+
+
+@pytest.mark.parametrize("flag", ["-m", "--multirun", "hydra.mode=MULTIRUN"])
+def test_a_sweep_may_be_typed_as_hydra_would_have_it(flag):
+    assert for_hydra([flag, "+sweep=targets", "seed=0,1"]) == [flag, "sweep=targets", "seed=0,1"]
+
+
+def test_a_sweep_is_no_matter_of_other_commands():
+    with pytest.raises(LsganError, match="sweep=paper_mixture is many runs, which takes -m: python train.py"):
+        plain(["sweep=paper_mixture"])
+
+
+def test_a_key_that_only_some_choices_have_is_forced_in_a_sweep_and_left_out_by_a_search():
+    swept = ["-m", "sweep=penalties", "penalty.weight=5"]
+    assert for_hydra(swept) == ["-m", "sweep=penalties", "++penalty.weight=5"]
+    grid = ["-m", "loss=nsgan,lsgan_b1c0a-1", "loss.a=-1,0"]
+    assert for_hydra(grid)[-1] == "++loss.a=-1,0"
+    search = [*grid, "loss.b=2", "hydra/sweeper=optuna"]
+    assert for_hydra(search)[2:] == ["loss.a=-1,0", "++loss.b=2", "hydra/sweeper=optuna"]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
+from hydra.utils import instantiate
 
 from lsgan import command
 from lsgan.errors import LsganError, TerminatedError
@@ -102,3 +103,19 @@ def test_a_job_that_was_told_to_end_hands_that_on_when_all_is_closed(in_a_sweep)
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert met == [(signal.SIGUSR2, ["W&B"])]
+
+
+def test_what_a_launcher_or_sweeper_says_is_said(capsys):
+    target = "hydra_plugins.hydra_local_queue.launcher.LocalQueue"
+
+    def main():
+        instantiate({"_target_": target, "folder": "f", "on_failure": "ignore"})
+
+    with pytest.raises(SystemExit):
+        command.run(main)
+    assert capsys.readouterr().err == "error: on_failure=ignore must be continue or stop\n"
+
+
+def test_several_values_without_m_are_a_sentence():
+    error = ConfigCompositionException("Sweep parameters 'seed=range(3)' requires --multirun")
+    assert command.explain(error).endswith("which takes -m: python train.py -m seed=range(3)")

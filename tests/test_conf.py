@@ -7,6 +7,11 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
@@ -28,7 +33,8 @@ NEEDED = {
     "architecture=mlp": ("dataset=gaussian_ring",),
 }
 FILES = sorted(CONF.glob("*/*.yaml"))
-CHOICES = [f"{path.parent.name}={path.stem}" for path in FILES]
+CHOICES = [f"{path.parent.name}={path.stem}" for path in FILES if path.parent.name != "sweep"]
+SWEEPS = sorted(path for path in (CONF / "sweep").glob("*.yaml") if path.stem != "none")
 GROUPS = {group: [path.stem for path in FILES if path.parent.name == group] for group in {p.parent.name for p in FILES}}
 BRINGING = ("experiment", "dataset", "architecture", "loss")  # they choose in other groups too
 README = (CONF.parent / "README.md").read_text()
@@ -85,7 +91,7 @@ BRINGERS = [choice for choice in CHOICES if choice.startswith(("experiment=", "d
 def test_what_is_typed_wins(composed, choice):
     """Whatever a data set or an experiment brings. Each one meets other choices, all of them are met by some."""
     group, turn = choice.split("=")[0], BRINGERS.index(choice)
-    others = GROUPS.keys() - {group, "experiment"}
+    others = GROUPS.keys() - {group, "experiment", "sweep"}
     typed = {name: f"{name}={GROUPS[name][turn % len(GROUPS[name])]}" for name in sorted(others)}
     plain = {name: choice for name, choice in typed.items() if name not in BRINGING}
     for overrides in (plain, typed):  # first beside the architecture and loss that it brings
@@ -296,3 +302,48 @@ def test_data_dir_from_the_environment(composed, monkeypatch):
     monkeypatch.setenv("LSGAN_DATA", "/somewhere/else")
     assert str(config.check(composed()).data_dir) == "/somewhere/else"
     assert str(config.check(composed("data_dir=here")).data_dir) == "here"
+
+
+def jobs_of(*arguments):
+    """The overrides of each job of `python train.py -m <arguments>`, as the queue gets them."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        swept = loader.load_configuration("train", list(arguments), RunMode.MULTIRUN).hydra
+        lines = [f"{key}={value}" for key, value in swept.sweeper.params.items()] + list(arguments)
+        (jobs,) = BasicSweeper.split_arguments(OverridesParser.create(loader).parse_overrides(lines), None)
+        launcher = instantiate(swept.launcher, folder="out", workers=None, devices=None)
+    return [launcher.handed_on(job) for job in jobs]
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_the_jobs_of_a_sweep_can_be_trained(composed, path):
+    jobs = jobs_of(f"sweep={path.stem}")
+    assert f"({len(jobs)} runs)" in path.read_text().splitlines()[1]
+    seen = set()
+    for job in jobs:
+        assert job[-1].startswith("seed=")
+        if not seen.issuperset(job[:-1]):  # each choice once
+            config.check(composed(*job))
+            seen.update(job[:-1])
+    assert len({job[-1] for job in jobs}) >= 3
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_sweep_says_which_question_it_answers_where_people_look(path):
+    question = path.read_text().splitlines()[1].removeprefix("# ")
+    assert f"| `{path.stem}` | {question} |" in (CONF.parent / "docs/sweeps.md").read_text()
+
+
+def test_what_is_typed_wins_over_the_sweep():
+    jobs = jobs_of("sweep=targets", "seed=7,8", "loss=nsgan", "steps=5")
+    assert jobs == [["loss=nsgan", "seed=7", "steps=5"], ["loss=nsgan", "seed=8", "steps=5"]]
+
+
+def test_a_job_of_a_sweep_is_the_run_that_is_typed_alone(composed):
+    """Whether the queue leaves the sweep out, or Hydra's own launcher does not."""
+    alone = ["loss=nsgan", "seed=0", "steps=5"]
+    name = config.plan(composed(*alone), alone).typed
+    (job,) = jobs_of("sweep=targets", *alone)
+    for overrides in (job, ["sweep=targets", *job]):
+        assert config.plan(composed(*overrides), overrides).typed == name
+    assert name == {"loss": "nsgan", "seed": 0, "steps": 5}

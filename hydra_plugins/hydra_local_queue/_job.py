@@ -62,6 +62,12 @@ class Jobs:
         """How the job ended in an earlier command, or that it cannot be started at all; None: it is to be run."""
         return None
 
+    def settled(self, job: Job, *, retry_failed: bool) -> Outcome | None:
+        """`before`, but for a job that has failed and is to be tried again."""
+        before = self.before(job)
+        is_failure = before is not None and not before.is_good and before.exit_code is not None
+        return None if retry_failed and is_failure else before
+
     def note(self, job: Job) -> str:
         """What the plan tells of a job that is to be run: that it goes on, and from where."""
         return ""
@@ -85,6 +91,22 @@ class Jobs:
     def value(self, job: Job) -> Any:
         """What an ended job gives to the sweeper: the objective of a search."""
         return None
+
+    def values(self, job: Job) -> Mapping[int, float]:
+        """That of a running or ended job as it went, by step: a search may stop one that is worse than the others."""
+        return {}
+
+    def place(self, job: Job) -> str | None:
+        """Where what the job has made lies."""
+        return None
+
+    def told(self, overrides: Sequence[str]) -> list[str]:
+        """Those that make a job what it is; the others may differ when a search goes on."""
+        return list(overrides)
+
+    def is_held(self, job: Job) -> bool:
+        """Whether another process is at it: a job of a queue that was killed a moment ago, and still saves."""
+        return False
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
         """What the jobs that are to be run will take in these slots, a line each."""

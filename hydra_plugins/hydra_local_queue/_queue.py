@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from hydra_plugins.hydra_local_queue._command import command
-from hydra_plugins.hydra_local_queue._job import Job, Jobs, Outcome, SweepStopped
+from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome, SweepStopped
 from hydra_plugins.hydra_local_queue._process import Process
 from hydra_plugins.hydra_local_queue._screen import Screen
 from hydra_plugins.hydra_local_queue._slots import Slot
 from hydra_plugins.hydra_local_queue._stop import Stop, requests
 
+_UNFINISHED = {"not begun", "interrupted", "killed"}
 _TICK = 0.1  # seconds between two looks at the processes
 
 
@@ -82,15 +83,23 @@ class Queue:
     def plan(self, jobs: Sequence[Job], *, retry_failed: bool) -> None:
         """Finds out what has been done already, and tells what is to be done."""
         for job in jobs:
-            before = self._knowing.before(job)
-            if before is None or (retry_failed and not before.is_good and before.exit_code is not None):
+            job.outcome = self._knowing.settled(job, retry_failed=retry_failed)
+            if job.outcome is None:
                 self._screen.say(f"job {job.number} {job.label}: {self._knowing.note(job) or 'new'}")
-                continue
-            job.outcome = before
-            reason = f": {before.reason}" if before.reason else ""
-            self._screen.say(f"job {job.number} {job.label}: {before.status}{reason}", bad=not before.is_good)
+            else:
+                self.tell_outcome(job)
         todo, places = sum(job.outcome is None for job in jobs), len(self._slots)
         self._screen.say(f"{len(jobs)} jobs, {todo} to run, {places} at a time; output in {self._folder}")
+
+    def tell_outcome(self, job: Job) -> None:
+        """How a job ended that was not run now."""
+        assert job.outcome is not None
+        reason = f": {job.outcome.reason}" if job.outcome.reason else ""
+        self._screen.say(f"job {job.number} {job.label}: {job.outcome.status}{reason}", bad=not job.outcome.is_good)
+
+    def say(self, line: str) -> None:
+        """Shows a line that stays."""
+        self._screen.say(line)
 
     def tell_estimate(self, jobs: Sequence[Job]) -> None:
         """What those that are to be run will take."""
@@ -189,8 +198,6 @@ class Queue:
             status = job.outcome.status if job.outcome else "not begun"
             counts[status] = counts.get(status, 0) + 1
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
-        again = (
-            "" if counts.keys() <= {"finished", "pruned"} else "; the same command goes on with what has not finished"
-        )
-        self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=bool(again))
+        again = "; the same command goes on" if counts.keys() & _UNFINISHED else ""
+        self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
         sys.stdout.flush()

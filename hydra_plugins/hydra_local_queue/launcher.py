@@ -1,7 +1,7 @@
 """The launcher that Hydra finds, and imports at every start: what it needs is imported when jobs are launched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +32,7 @@ class LocalQueueConf:
     retry_failed: bool = False
     dry_run: bool = False
     jobs: str | None = None
+    leave_out: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store(
@@ -53,6 +54,7 @@ class LocalQueue(Launcher):
         retry_failed: start also jobs that have failed before, where `jobs` remembers that.
         dry_run: only tell what would be done.
         jobs: dotted name of a subclass of `Jobs`, which knows more of the jobs than their exit codes.
+        leave_out: keys of overrides that are about the sweep alone: jobs do not get them.
 
     Raises:
         HydraException: a number below 1, a device that is not there, or another on_failure.
@@ -68,6 +70,7 @@ class LocalQueue(Launcher):
         retry_failed: bool = False,
         dry_run: bool = False,
         jobs: str | None = None,
+        leave_out: Sequence[str] = (),
     ) -> None:
         for name, number in (("workers", workers), ("jobs_per_device", jobs_per_device)):
             if number is not None and not (isinstance(number, int) and number >= 1):
@@ -76,7 +79,8 @@ class LocalQueue(Launcher):
             raise HydraException(f"on_failure={on_failure} must be continue or stop")
         self._folder, self._jobs_name = Path(folder).expanduser(), jobs
         self._workers, self._devices, self._jobs_per_device = workers, devices, jobs_per_device
-        self._on_failure, self._retry_failed, self._dry_run = on_failure, retry_failed, dry_run
+        self.stop_on_failure, self.retry_failed, self.dry_run = on_failure == "stop", retry_failed, dry_run
+        self._leave_out = leave_out
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context, self._config = hydra_context, config
@@ -90,16 +94,21 @@ class LocalQueue(Launcher):
         from hydra_plugins.hydra_local_queue._job import differing, exit_code, returned
         from hydra_plugins.hydra_local_queue._queue import Listed
 
+        job_overrides = [self.handed_on(overrides) for overrides in job_overrides]
         labels = differing(job_overrides)
         jobs = [self.job(initial_job_idx + i, *told) for i, told in enumerate(zip(job_overrides, labels, strict=True))]
         queue = self.queue()
-        queue.plan(jobs, retry_failed=self._retry_failed)
-        if self._dry_run:
+        queue.plan(jobs, retry_failed=self.retry_failed)
+        if self.dry_run:
             queue.tell_estimate(jobs)
             return []
-        queue.run(Listed(jobs), stop_on_failure=self._on_failure == "stop")
+        queue.run(Listed(jobs), stop_on_failure=self.stop_on_failure)
         code = exit_code([job.outcome for job in jobs if job.outcome is not None])
         return [returned(job, self.knowing.value(job), code) for job in jobs]
+
+    def handed_on(self, overrides: Sequence[str]) -> list[str]:
+        """Those that jobs get."""
+        return [override for override in overrides if override.lstrip("+~").partition("=")[0] not in self._leave_out]
 
     def job(self, number: int, overrides: Sequence[str], label: str) -> "Job":
         """One job, its config composed."""

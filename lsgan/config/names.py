@@ -31,6 +31,12 @@ def typed(cfg: DictConfig, overrides: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def told(overrides: Iterable[str]) -> list[str]:
+    """Those overrides that `typed` takes, as they were typed."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [override.input_line or "" for override in parsed if _role(override.key_or_group) in _ROLES]
+
+
 def keys(overrides: Iterable[str]) -> set[str]:
     """The keys that were typed."""
     return {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
@@ -63,6 +69,8 @@ def last_begun(study: Path, seed: int, typed: dict[str, Any]) -> Path | None:
 
 
 def _role(key: str) -> Role:
+    if key == "sweep":  # whose job it was
+        return Role.COMMAND
     rule = RULES.get(key.partition(".")[0])  # `experiment` has none
     return Role.IDENTITY if rule is None else rule.role
 

@@ -98,6 +98,11 @@ class Settings:
     on_failure: str = _setting(Role.COMMAND, choices=("continue", "stop"))
     retry_failed: bool = _setting(Role.COMMAND)
     dry_run: bool = _setting(Role.COMMAND)
+    trials: int = _setting(Role.COMMAND, at_least=1)
+    sampler: str = _setting(Role.COMMAND, choices=("tpe", "random"))
+    sampler_seed: int = _setting(Role.COMMAND, at_least=0)
+    pruner: str = _setting(Role.COMMAND, choices=("none", "median"))
+    pruner_warmup: int = _setting(Role.COMMAND, at_least=0)
 
 
 RULES: dict[str, Rule] = {field.name: field.metadata["rule"] for field in dataclasses.fields(Settings)}

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
 from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
-from lsgan.config.names import last_begun
+from lsgan.config.names import last_begun, told
 from lsgan.errors import CollapsedError, LsganError
 from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
@@ -93,6 +94,29 @@ class TrainJobs(Jobs):
         folder = self._folder(job)
         settings = job.memory[_PLAN].settings if _PLAN in job.memory else None
         return None if folder is None else RunRecord(folder).best_value(settings.best_metric, settings.best_mode)
+
+    def values(self, job: Job) -> Mapping[int, float]:
+        seen = self._seen(job)
+        return {} if seen is None else seen.values
+
+    def place(self, job: Job) -> str | None:
+        """The run folder."""
+        folder = self._folder(job)
+        return None if folder is None else str(folder)
+
+    def told(self, overrides: Sequence[str]) -> list[str]:
+        """What a run is named after."""
+        return told(overrides)
+
+    def is_held(self, job: Job) -> bool:
+        folder = self._folder(job)
+        if folder is None:
+            return False
+        try:
+            with FileLock(folder / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
         return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)

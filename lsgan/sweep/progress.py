@@ -1,6 +1,7 @@
 """A run's rows as they are written: each is read once."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ class Progress:
         self._path, self._metric, self._better = folder / "metrics.jsonl", metric, min if mode == "min" else max
         self._place = 0  # bytes that have been read
         self.last: dict[str, Any] | None = None
-        self.best: float | None = None
+        self.values: dict[int, float] = {}  # of the metric, by step; a row without a finite one is left out
+
+    @property
+    def best(self) -> float | None:
+        return self._better(self.values.values(), default=None)
 
     def read(self) -> None:
         """Takes in what has been written since."""
         try:
             if self._path.stat().st_size < self._place:  # a resumed run has dropped rows
-                self._place, self.best = 0, None
+                self._place, self.values = 0, {}
             with open(self._path, "rb") as file:
                 file.seek(self._place)
                 whole, _, _ = file.read().rpartition(b"\n")
@@ -44,5 +49,5 @@ class Progress:
             return
         self.last = row
         value = row.get(self._metric) if self._metric else None
-        if isinstance(value, (int, float)):
-            self.best = value if self.best is None else self._better(self.best, value)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            self.values[row["step"]] = value
