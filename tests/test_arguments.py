@@ -106,7 +106,7 @@ def test_a_sweep_may_be_typed_as_hydra_would_have_it(flag):
 
 
 def test_a_sweep_is_no_matter_of_other_commands():
-    with pytest.raises(LsganError, match="sweep=paper_mixture is many runs, which takes -m: python train.py"):
+    with pytest.raises(LsganError, match=r"sweep=paper_mixture is many runs, which takes -m: python train.py"):
         plain(["sweep=paper_mixture"])
 
 
