@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
@@ -13,6 +12,7 @@ from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
 from lsgan.config.names import last_begun, told
 from lsgan.errors import CollapsedError, LsganError
+from lsgan.files import is_held
 from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
 from lsgan.tracking.run_record import RunRecord
@@ -110,13 +110,7 @@ class TrainJobs(Jobs):
 
     def is_held(self, job: Job) -> bool:
         folder = self._folder(job)
-        if folder is None:
-            return False
-        try:
-            with FileLock(folder / ".lock", timeout=0):
-                return False
-        except Timeout:
-            return True
+        return folder is not None and is_held(folder / ".lock") is True
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
         return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)
