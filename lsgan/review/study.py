@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from lsgan.comparison import Compared, compared
-from lsgan.config.settings import RULES, Role
+from lsgan.config.settings import RULES, Role, role
 from lsgan.errors import LsganError
 
-_NO_PART = ("seed",)  # of what makes a setting: several runs of one setting differ in it
+_SEED = "seed"  # is no part of a setting: several runs of one differ in it
+_FREE_PARTS = ("steps", "runtime.precision")  # may differ when a run goes on, and make another setting all the same
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,19 @@ def read_study(path: Path) -> Study:
     labels: dict[str, str] = {}  # what differs -> how it was typed first
     found = []
     for run in runs:
-        chosen = repr([run.differing.get(key) for key in keys])
-        seed = run.record.config.get("seed")
-        label = labels.setdefault(chosen, _typed(run, runs) or _told(run, keys))
-        found.append(Run(run, label, seed if isinstance(seed, int) else None))
+        config, label = run.record.config, _typed(run, runs)
+        if config:
+            chosen = repr([run.differing.get(key) for key in keys])
+            if chosen not in labels:
+                labels[chosen] = label if label and label not in labels.values() else _told(run, keys)
+            label = labels[chosen]
+        seed = config.get(_SEED)
+        found.append(Run(run, label or "not known", seed if isinstance(seed, int) else None))
     return Study(path, found)
 
 
 def _makes_a_setting(key: str) -> bool:
-    return key not in _NO_PART and not key.startswith(("tracker.", "data_dir", "runtime.threads"))
+    return key in _FREE_PARTS or (key != _SEED and key.partition(".")[0] in RULES and role(key) is Role.IDENTITY)
 
 
 def _overrides(run: Compared) -> list[str]:
@@ -120,7 +125,7 @@ def _typed(run: Compared, runs: Sequence[Compared]) -> str:
 def _is_told(override: str) -> bool:
     root = override.lstrip("+~").partition("=")[0].partition(".")[0]
     rule = RULES.get(root)
-    return root not in _NO_PART and (rule is None or rule.role in (Role.IDENTITY, Role.FREE))
+    return root not in (_SEED, "sweep") and (rule is None or rule.role in (Role.IDENTITY, Role.FREE))
 
 
 def _told(run: Compared, keys: Sequence[str]) -> str:
@@ -129,7 +134,7 @@ def _told(run: Compared, keys: Sequence[str]) -> str:
 
 def _long(run: Run) -> list[dict[str, Any]]:
     same = {"run": run.name, "setting": run.setting, "seed": run.seed, "status": run.status}
-    same = {**{key: value for key, value in run.compared.differing.items() if key not in same}, **same}
+    same |= {key: value for key, value in run.compared.differing.items() if key not in same}
     return [
         {**same, "step": row["step"], "metric": metric, "value": float(value)}
         for row in run.compared.record.rows

@@ -1,0 +1,149 @@
+"""A study of runs whose numbers are known: what `lsgan.review` says of it."""
+
+import json
+import math
+
+import pytest
+
+from lsgan.errors import LsganError
+from lsgan.review.answer import answer
+from lsgan.review.study import read_study
+
+LOSSES = {
+    "nsgan": {"_target_": "lsgan.losses.NonSaturating"},
+    "hinge": {"_target_": "lsgan.losses.Hinge"},
+    "wgan": {"_target_": "lsgan.losses.Wasserstein"},
+}
+
+
+def write(study, loss, seed, values, status="finished", **config):
+    """A run whose rows have these values of `fid`."""
+    folder = study / f"{loss}-s{seed}"
+    folder.mkdir(parents=True)
+    config = {"steps": 9, "seed": seed, "loss": LOSSES[loss], "best_metric": "fid", "best_mode": "min", **config}
+    (folder / "config.yaml").write_text(json.dumps(config))
+    (folder / "status.json").write_text(json.dumps({"status": status, "step": 9, "reason": None}))
+    start = {"event": "start", "step": 0, "overrides": [f"loss={loss}", f"seed={seed}", "steps=9"]}
+    (folder / "history.jsonl").write_text(json.dumps(start) + "\n")
+    rows = [{"step": step, "fid": value} for step, value in enumerate(values, start=1)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path):
+    """nsgan is better than hinge by 2, 3 and 4; of wgan one run has collapsed."""
+    for seed, (first, second) in enumerate([(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]):
+        write(tmp_path, "nsgan", seed, [9.0, first])
+        write(tmp_path, "hinge", seed, [9.0, second])
+    write(tmp_path, "wgan", 0, [9.0, 8.0])
+    write(tmp_path, "wgan", 1, [9.0, 9.0], "collapsed")
+    return tmp_path
+
+
+def test_rows_are_in_long_form(study):
+    rows = read_study(study).rows
+    assert len(rows) == 16
+    assert {"run", "setting", "seed", "status", "step", "metric", "value", "loss._target_"} <= set(rows.columns)
+    one = rows[(rows["run"] == "hinge-s1") & (rows["step"] == 2)].iloc[0]
+    assert (one["setting"], one["seed"], one["metric"], one["value"]) == ("loss=hinge", 1, "fid", 5.0)
+
+
+def test_the_best_setting_is_compared_with_each_other_seed_by_seed(study):
+    found = answer(read_study(study), "fid")
+    assert [setting.name for setting in found.settings] == ["loss=nsgan", "loss=hinge", "loss=wgan"]
+    hinge, wgan = found.contrasts
+    half = 4.302652729696142 / math.sqrt(3)
+    assert (hinge.other, hinge.seeds, hinge.paired.mean) == ("loss=hinge", [0, 1, 2], -3.0)
+    assert hinge.paired.interval == pytest.approx((-3 - half, -3 + half), rel=1e-9)
+    assert (hinge.paired.p, hinge.corrected_p) == (0.25, 0.5)
+    assert wgan.seeds == [0]  # the other one has not finished
+
+
+def test_what_has_not_finished_is_counted_and_kept_out_of_means(study):
+    found = answer(read_study(study), "fid")
+    wgan = found.settings[2]
+    assert (wgan.num, wgan.finished, wgan.ended, wgan.mean) == (2, 1, {"finished": 1, "collapsed": 1}, 8.0)
+    assert wgan.share == pytest.approx((0.0126, 0.9874), abs=1e-3)
+    assert any("1 of 2 runs (1 collapsed" in sentence for sentence in found.sentences)
+
+
+def test_it_says_what_few_seeds_and_many_comparisons_cannot_tell(study):
+    told = "\n".join(answer(read_study(study), "fid").sentences)
+    assert "loss=nsgan: 2 over 3 seeds, the best mean" in told
+    assert "the difference may be chance" in told
+    assert "2 comparisons were made" in told
+    assert "one seed, which tells nothing of the spread" in told
+    assert "the smallest possible p is" in told
+
+
+def test_where_more_is_better_the_largest_wins(study):
+    assert answer(read_study(study), "fid", "max").settings[0].name == "loss=wgan"
+
+
+def test_the_best_row_instead_of_the_last(study):
+    write(study, "wgan", 2, [0.5, 20.0])
+    values = read_study(study).values("fid", "min", "best").set_index("run")
+    assert tuple(values.loc["wgan-s2", ["step", "value"]]) == (1, 0.5)
+
+
+def test_runs_that_are_still_trained_are_left_out_and_said(study):
+    folder = write(study, "wgan", 2, [9.0], "running")
+    from filelock import FileLock
+
+    with FileLock(folder / ".lock"):
+        told = "\n".join(answer(read_study(study), "fid").sentences)
+    assert "1 runs are still trained, and left out" in told
+    assert answer(read_study(study), "fid").settings[2].ended["killed"] == 1  # nobody holds it any more
+
+
+def test_what_may_differ_freely_makes_no_other_setting(study):
+    write(study, "nsgan", 3, [1.0], log_every=7, tracker={"_target_": "lsgan.tracking.tracker.NoService"})
+    assert read_study(study).settings == ["loss=hinge", "loss=nsgan", "loss=wgan"]
+
+
+def test_another_length_is_another_setting(study):
+    write(study, "nsgan", 3, [1.0], steps=100)
+    assert len(read_study(study).settings) == 4
+
+
+def test_a_damaged_run_is_a_row_of_its_own_kind(study):
+    (write(study, "nsgan", 3, [1.0]) / "config.yaml").write_text(":")
+    nsgan = answer(read_study(study), "fid").settings[0]
+    assert (nsgan.name, nsgan.ended["damaged"]) == ("loss=nsgan", 1)
+
+
+def test_the_command(study, python):
+    told = python("-m", "lsgan.review", f"study={study}", COLUMNS="150").stdout
+    assert "loss=nsgan" in told
+    assert "95% interval" in told
+    csv = study / "rows.csv"
+    python("-m", "lsgan.review", f"study={study}", f"csv={csv}", "mode=max", "at=best", "metric=fid")
+    assert csv.read_text().startswith("run,setting,seed")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["metric=nothing"], "metric=nothing is in no run of"),
+        (["metric=nothing"], "choose one of fid"),
+        (["mode=best"], "mode=best must be min or max"),
+        (["at=first"], "at=first must be last or best"),
+        (["csv=no/such/folder.csv"], "csv=no/such/folder.csv cannot be written"),
+    ],
+)
+def test_mistakes_of_the_command(study, monkeypatch, words, message):
+    from lsgan.review.__main__ import main
+
+    monkeypatch.setattr("sys.argv", ["review", f"study={study}", *words])
+    with pytest.raises(LsganError, match=message):
+        main()
+
+
+def test_without_a_metric_of_their_own_one_must_be_named(tmp_path, monkeypatch):
+    from lsgan.review.__main__ import main
+
+    write(tmp_path, "nsgan", 0, [1.0], best_metric=None)
+    monkeypatch.setattr("sys.argv", ["review", f"study={tmp_path}"])
+    with pytest.raises(LsganError, match="metric=<a column of metrics.jsonl> must be given"):
+        main()
