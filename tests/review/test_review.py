@@ -145,5 +145,5 @@ def test_without_a_metric_of_their_own_one_must_be_named(tmp_path, monkeypatch):
 
     write(tmp_path, "nsgan", 0, [1.0], best_metric=None)
     monkeypatch.setattr("sys.argv", ["review", f"study={tmp_path}"])
-    with pytest.raises(LsganError, match="metric=<a column of metrics.jsonl> must be given"):
+    with pytest.raises(LsganError, match=r"metric=<a column of metrics.jsonl> must be given"):
         main()
