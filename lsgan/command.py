@@ -129,8 +129,8 @@ def explain(error: Exception) -> str | None:
         name = max(Path(str(error.filename)).parts, key=len)
         return f"{name[:40]}… has {len(name):,} characters, too many for a name: shorten it"
     if _is_out_of_memory(error):
-        typed = [word for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=\d+", word)]
-        return f"the memory does not suffice: make something smaller ({', '.join(typed) or 'nothing was typed'})"
+        numbers = [word for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=\d+", word)]
+        return f"the memory does not suffice: make something smaller ({', '.join(numbers) or 'nothing was typed'})"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         hint = did_you_mean(choice, error.options)
