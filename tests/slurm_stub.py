@@ -11,7 +11,7 @@ echo Submitted batch job 7
 """
 _SRUN = """
 while case $1 in --unbuffered) ;; --output) shift;; *) false;; esac; do shift; done
-echo $$ >>{folder}/tasks; exec "$@" >>{folder}/output 2>&1
+exec "$@" >>{folder}/output 2>&1
 """
 _SCONTROL = """test "$*" = "requeue 7" && touch {folder}/requeue"""
 _SACCT = """echo "JobID|State|NodeList"; echo "7|RUNNING|here" """
@@ -37,9 +37,3 @@ class Slurm:
         """Of all tasks."""
         path = self.folder / "output"
         return path.read_text() if path.exists() else ""
-
-    @property
-    def tasks(self) -> list[int]:
-        """Process ids, the last one last."""
-        path = self.folder / "tasks"
-        return [int(line) for line in path.read_text().split()] if path.exists() else []

@@ -1,4 +1,5 @@
 import signal
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,12 @@ from hydra.utils import instantiate
 
 from lsgan import command
 from lsgan.errors import LsganError, TerminatedError
+
+
+@pytest.fixture(autouse=True)
+def without_arguments(monkeypatch):
+    """Those of pytest are not for us."""
+    monkeypatch.setattr(sys, "argv", sys.argv[:1])
 
 
 def failing(error):

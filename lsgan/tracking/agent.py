@@ -24,22 +24,24 @@ def is_of_another_run(folder: Path) -> bool:
 def meant(arguments: Sequence[str]) -> list[str]:
     """The command line of train.py that an agent means.
 
-    Of a new run it tells the keys of the sweep. To go on with one (\"resume\" on the sweep's page) it hands back the
+    Of a new run it tells the keys of the sweep. To go on with one ("resume" on the sweep's page) it hands back the
     run's whole config as W&B knows it, all of it text: `images=None`, `_wandb={…}`. The run folder has it better.
 
     Raises:
-        LsganError: the run folder is not here.
+        LsganError: the run folder is not here, or another run's.
     """
     told = dict(argument.lstrip("-").split("=", 1) for argument in arguments if "=" in argument)
-    if run_id() is None or _OWN not in told:
+    if run_id() is None or not (_OWN in told or any(key.endswith("._target_") for key in told)):
         return list(arguments)
     if not {"runs_dir", "study", "run"} <= told.keys():  # it ended before it had told its config
         return [argument for argument in arguments if argument.lstrip("-").partition("=")[0] != _OWN]
     folder = Path(told["runs_dir"]).expanduser() / told["study"] / told["run"]
-    if not (folder / "config.yaml").exists():
+    known = RunRecord(folder).wandb_id
+    if known != run_id():
+        what = "is not here" if known is None else f"here is that of another, {known}"
         raise LsganError(
-            f"W&B's agent wants to go on with the run {run_id()}, but {folder} is not here: start the agent on the "
-            "machine and in the folder where the run was begun"
+            f"W&B's agent wants to go on with the run {run_id()}, but {folder} {what}: start the agent on the machine "
+            "and in the folder where the run was begun"
         )
     quoted = str(folder).replace("'", "\\'")
     return [f"resume='{quoted}'"]

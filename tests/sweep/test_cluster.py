@@ -1,11 +1,11 @@
 """`hydra/launcher=slurm` with submitit itself, on a SLURM that is a few lines of shell."""
 
-import json
 import os
 import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from slurm_stub import Slurm
 from lsgan import command
 from lsgan.config import CONF_DIR
 from lsgan.sweep import cluster
+from lsgan.tracking.run_record import RunRecord
 
 RING = ("dataset=gaussian_ring", "log_every=1", "checkpoint_every=100000", "sample_every=100000", "tracker=none")
 
@@ -23,18 +24,27 @@ RING = ("dataset=gaussian_ring", "log_every=1", "checkpoint_every=100000", "samp
 @pytest.fixture
 def slurm(tmp_path):
     pytest.importorskip("submitit")
-    stub = Slurm(tmp_path / "slurm")
-    yield stub
-    for pid in stub.tasks:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    yield Slurm(tmp_path / "slurm")
+    for pid in tasks(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+def tasks(place):
+    """Process ids of submitit's tasks whose folder lies there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if "submitit.core._submit" in words and any(word.startswith(str(place)) for word in words):
+                found.append(int(path.parent.name))
+    return found
 
 
 @pytest.fixture
 def sweep(start, slurm):
-    """Starts `python train.py -m hydra/launcher=slurm …` on the login node."""
+    """Starts `python train.py -m …` on the login node."""
     path = f"{slurm.path}{os.pathsep}{os.environ['PATH']}"
-    return lambda *overrides: start("train.py", "-m", "hydra/launcher=slurm", *overrides, fresh=True, PATH=path)
+    return lambda *overrides: start("train.py", "-m", *overrides, fresh=True, PATH=path)
 
 
 def test_without_the_extra_it_is_one_sentence():
@@ -81,20 +91,9 @@ def test_the_choices_leave_time_to_save_and_queue_again():
     assert chosen.submitit_folder == local.hydra.launcher.submitit_folder == "runs/digits/.slurm/%j"
 
 
-def wait_until(holds, process, slurm):
-    end = time.monotonic() + 120
-    while not holds():
-        assert process.poll() is None, process.communicate()[0] + slurm.output
-        assert time.monotonic() < end, slurm.output
-        time.sleep(0.05)
-
-
 def reached(study):
     """The step of the only run."""
-    for path in study.glob("*/status.json"):
-        with suppress(json.JSONDecodeError, FileNotFoundError):
-            return json.loads(path.read_text())["step"]
-    return 0
+    return max((RunRecord(path).status.step for path in study.glob("*") if path.is_dir()), default=0)
 
 
 def weights(study, step):
@@ -103,27 +102,34 @@ def weights(study, step):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="SLURM's, and bash's")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and SLURM is Linux's")
+@pytest.mark.parametrize("name", ["slurm", "slurm_local"])
 def test_a_job_whose_time_is_up_saves_is_queued_again_and_ends_with_the_bits_of_an_undisturbed_run(
-    sweep, train, slurm, tmp_path
+    sweep, train, slurm, tmp_path, name
 ):
     command = (*RING, "steps=1500", "seed=3", "runtime.threads=1")
-    process = sweep(*command, "hydra.launcher.timeout_min=1", "hydra.launcher.max_num_timeout=1")
+    limits = ("hydra.launcher.timeout_min=1", "hydra.launcher.max_num_timeout=1") if name == "slurm" else ()
+    process = sweep(*command, f"hydra/launcher={name}", *limits)
     study = tmp_path / "runs" / "gaussian_ring"
-    wait_until(lambda: reached(study) > 100, process, slurm)
-    (task,) = slurm.tasks
+    end = time.monotonic() + 120
+    while reached(study) <= 100:
+        assert process.poll() is None, process.communicate()[0] + slurm.output
+        assert time.monotonic() < end, slurm.output
+        time.sleep(0.05)
+    (task,) = tasks(tmp_path)
     for number in (signal.SIGTERM, signal.SIGUSR2):  # the order of a preemption
         os.kill(task, number)
     output, errors = process.communicate(timeout=240)
 
     assert process.returncode == 0, output + errors + slurm.output
-    for flag in ("signal=USR2@300", "time=1", "gpus-per-node=1", "cpus-per-task=4", "open-mode=append"):
-        assert f"#SBATCH --{flag}\n" in slurm.script
-    assert len(slurm.tasks) == 2
-    history = [json.loads(line) for line in next(study.glob("*/history.jsonl")).read_text().splitlines()]
+    if name == "slurm":
+        for flag in ("signal=USR2@300", "time=1", "gpus-per-node=1", "cpus-per-task=4", "open-mode=append"):
+            assert f"#SBATCH --{flag}\n" in slurm.script
+    (record,) = (RunRecord(path.parent) for path in study.glob("*/history.jsonl"))
+    history = [entry for entry in record.history if entry["event"] in ("start", "end")]
     assert [entry["event"] for entry in history] == ["start", "end", "start", "end"]
-    assert history[1]["status"] == "interrupted"
+    assert [entry.get("status") for entry in history] == [None, "interrupted", None, "finished"]
     assert history[2]["step"] == history[1]["step"] > 100  # nothing was lost
     train(*command, "runs_dir=alone")
-    for name, value in weights(tmp_path / "alone" / "gaussian_ring", 1500).items():
-        assert torch.equal(value, weights(study, 1500)[name])
+    for key, value in weights(tmp_path / "alone" / "gaussian_ring", 1500).items():
+        assert torch.equal(value, weights(study, 1500)[key])
