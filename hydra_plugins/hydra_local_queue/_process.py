@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
@@ -81,7 +81,7 @@ class Process:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _end_with(parent: int):  # noqa: ANN202
+def _end_with(parent: int) -> Callable[[], None]:
     """For the child, before it becomes Python."""
 
     def prepare() -> None:

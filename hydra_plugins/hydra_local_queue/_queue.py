@@ -33,7 +33,10 @@ class Running:
 class Feed(Protocol):
     """Where jobs come from, and where they go when they have ended."""
 
-    jobs: Sequence[Job]  # all that are known so far
+    @property
+    def jobs(self) -> Sequence[Job]:
+        """All that are known so far."""
+        ...
 
     def next(self) -> Job | None:
         """The next one to start; None: there is none now, and none will be unless one that runs ends."""

@@ -15,8 +15,10 @@ _STEPS = 40  # of a trial
 _KINDS = 4  # that are tried; further ones are taken for the mean of these
 _SETTLED = 0.25  # of a trial's rows are left out at its beginning, when everything is done for the first time
 _TRIAL = (f"steps={_STEPS}", "log_every=5", f"sample_every={_STEPS}", f"checkpoint_every={_STEPS}", "tracker=none")
-_OTHER_WORDS = ("seed", "steps", "images", "run", "new", "resume", "resume_override", "log_every", "sample_every")
-_OTHER_WORDS += ("checkpoint_every", "tracker", "runs_dir", "study")
+_OTHER_WORDS = (  # of a command: they do not decide what a step costs
+    *("seed", "steps", "images", "run", "new", "resume", "resume_override", "log_every", "sample_every"),
+    *("checkpoint_every", "tracker", "runs_dir", "study", "sweep"),
+)
 
 
 class Cost(NamedTuple):

@@ -92,8 +92,10 @@ class TrainJobs(Jobs):
     def value(self, job: Job) -> float | None:
         """`best_metric` where it was best."""
         folder = self._folder(job)
-        settings = job.memory[_PLAN].settings if _PLAN in job.memory else None
-        return None if folder is None else RunRecord(folder).best_value(settings.best_metric, settings.best_mode)
+        if folder is None:
+            return None
+        settings = job.memory[_PLAN].settings
+        return RunRecord(folder).best_value(settings.best_metric, settings.best_mode)
 
     def values(self, job: Job) -> Mapping[int, float]:
         seen = self._seen(job)
