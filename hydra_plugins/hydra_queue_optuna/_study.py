@@ -13,6 +13,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.study import StudyDirection
 
 SAMPLERS, PRUNERS = ("tpe", "random"), ("none", "median")
 _NAME = "search"
@@ -74,7 +75,7 @@ def pruner(name: str, warmup: int) -> BasePruner:
 
 def _study(journal: Path, of: Mapping[str, Any], mode: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = "minimize" if mode == "min" else "maximize"
+    direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
     try:
         storage = JournalStorage(JournalFileBackend(str(journal), _Held(str(journal))))
         names = optuna.get_all_study_names(storage)
