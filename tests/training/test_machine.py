@@ -60,6 +60,7 @@ def test_auto_takes_bf16_where_the_cpu_has_it(monkeypatch, amx, avx512, expected
 def gpu(monkeypatch):
     """What PyTorch would say of a GPU; returns a function that sets how new it is."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
     return lambda major: monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *device: (major, 0))
 
@@ -76,7 +77,7 @@ def test_every_rank_has_its_own_gpu(gpu, monkeypatch):
     gpu(8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert Machine(Runtime(), World(5, 8, 1)).device == torch.device("cuda", 1)
-    with pytest.raises(LsganError, match="every rank needs a GPU, and there are 2 here: set --nproc-per-node=2"):
+    with pytest.raises(LsganError, match="every rank needs a GPU, and there are 2 here, none for LOCAL_RANK=2: set --nproc-per-node=2"):
         Machine(Runtime(), World(2, 3, 2))
 
 
