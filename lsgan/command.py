@@ -105,7 +105,7 @@ def _refusals_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_refusal(error):
+        if not is_refusal(error) or error.errno == errno.ENAMETOOLONG:  # `explain` has a sentence for that
             raise
         raise LsganError(f"{refusal(error)}: {remedy(error)} and start again") from error
 

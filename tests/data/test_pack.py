@@ -302,10 +302,8 @@ def test_a_store_that_is_there_is_kept(tmp_path):
 
 def test_a_folder_that_takes_no_store(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        LsganError,
-        match=r"cannot pack into .*file/packed: Not a directory.*; mend that and start again, or set data_dir",
-    ):
+    told = r"cannot pack into .*file/packed: Not a directory.*; mend that and start again, or set data_dir"
+    with pytest.raises(LsganError, match=told):
         packed(Colours(3), tmp_path / "file" / "packed" / "store")
 
 

@@ -77,7 +77,8 @@ def test_every_rank_has_its_own_gpu(gpu, monkeypatch):
     gpu(8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert Machine(Runtime(), World(5, 8, 1)).device == torch.device("cuda", 1)
-    with pytest.raises(LsganError, match="every rank needs a GPU, and there are 2 here, none for LOCAL_RANK=2: set --nproc-per-node=2"):
+    told = "every rank needs a GPU, and there are 2 here, none for LOCAL_RANK=2: set --nproc-per-node=2"
+    with pytest.raises(LsganError, match=told):
         Machine(Runtime(), World(2, 3, 2))
 
 
