@@ -58,6 +58,8 @@ class Search:
                 self._study.sampler = self._sampler(trial.number)
                 self._admit(Trial(self._study, trial._trial_id))
                 self._reported[trial.number] = max(trial.intermediate_values, default=0)
+        for job in self._waiting:
+            self._queue.say(f"job {job.number} {job.label}: {self._knowing.note(job) or 'to be begun'}")
         end = time.monotonic() + _WAIT_SECONDS
         while any(self._knowing.is_held(job) for job in self._waiting) and time.monotonic() < end:
             time.sleep(0.2)
