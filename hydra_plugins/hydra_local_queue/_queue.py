@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ from hydra_plugins.hydra_local_queue._stop import Stop, requests
 
 _UNFINISHED = {"not begun", "interrupted", "killed"}
 _TICK = 0.1  # seconds between two looks at the processes
+_HELD_SECONDS = 60.0
 
 
 @dataclass
@@ -103,6 +104,12 @@ class Queue:
     def say(self, line: str) -> None:
         """Shows a line that stays."""
         self._screen.say(line)
+
+    def wait_for(self, jobs: Iterable[Job]) -> None:
+        """Until none of them is still saving: a command that was killed a moment ago has asked them to."""
+        end = time.monotonic() + _HELD_SECONDS
+        while any(job.outcome is None and self._knowing.is_held(job) for job in jobs) and time.monotonic() < end:
+            time.sleep(_TICK)
 
     def tell_estimate(self, jobs: Sequence[Job]) -> None:
         """What those that are to be run will take."""

@@ -1,7 +1,6 @@
 """A search as a feed of the queue: it chooses a job when there is room for one, and learns what became of it."""
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -18,7 +17,6 @@ from hydra_plugins.hydra_local_queue.launcher import LocalQueue
 from hydra_plugins.hydra_queue_optuna._space import Space
 
 _GO_ON = ("interrupted", "killed")  # such a trial is taken up again by the next command
-_WAIT_SECONDS = 60.0  # for jobs of a command that was killed a moment ago
 _OUTCOME, _REASON, _CHOSEN, _PLACE = "outcome", "reason", "chosen", "place"  # attributes of a trial
 
 
@@ -60,9 +58,7 @@ class Search:
                 self._reported[trial.number] = max(trial.intermediate_values, default=0)
         for job in self._waiting:
             self._queue.say(f"job {job.number} {job.label}: {self._knowing.note(job) or 'to be begun'}")
-        end = time.monotonic() + _WAIT_SECONDS
-        while any(self._knowing.is_held(job) for job in self._waiting) and time.monotonic() < end:
-            time.sleep(0.2)
+        self._queue.wait_for(self._waiting)
         self._choose()
 
     def next(self) -> Job | None:
