@@ -61,6 +61,8 @@ class InProcess:
     def say(self, line):
         print(line)
 
+    def wait_for(self, jobs): ...
+
     def tell_outcome(self, job):
         print(f"{job.label}: {job.outcome.status}: {job.outcome.reason}")
 
