@@ -2,7 +2,7 @@
 
     python benchmarks/collapse.py [--seeds 10] [--jobs 2] [--folder runs-collapse] [case …]
 
-Each run is `python train.py` with one thread; a run that is in the folder already is not trained again. The watch
+Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again. The watch
 is then shown the rows of metrics.jsonl, as on a resume, so another setting can be tried on the same runs.
 """
 
@@ -11,7 +11,6 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from typing import NamedTuple
 import torch
 from rich.console import Console
 from rich.table import Table
-from runs import train_once
+from runs import train_all, train_once
 
 from lsgan import config
 from lsgan.observe.collapse import COLLAPSED, CollapseWatch
@@ -57,8 +56,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs-collapse"))
     options = parser.parse_args()
     runs = [(name, seed) for seed in range(options.seeds) for name in options.cases]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda run: train(options.folder, *run), runs))
+    train_all(train, ((options.folder, *run) for run in runs), options.jobs)
     print(f"{date.today()}, {platform.machine()}, torch {torch.__version__}, CPU, one thread a run")
     Console(width=120).print(table(options.folder, options.cases, options.seeds))
 

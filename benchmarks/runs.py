@@ -30,10 +30,10 @@ def train_once(folder: Path, study: str, run: str, overrides: Sequence[str]) -> 
     from lsgan import config
     from lsgan.run import run as train
 
-    status = folder / study / run / "status.json"
-    if status.exists() and json.loads(status.read_text())["status"] == "finished":
+    path = folder / study / run
+    if is_finished(path):
         return
-    shutil.rmtree(status.parent, ignore_errors=True)  # cut short
+    shutil.rmtree(path, ignore_errors=True)  # cut short
     seldom = ("sample_every=1000000", "checkpoint_every=1000000")
     place = (f"runs_dir={folder}", f"study={study}", f"run={run}", "tracker=none", "runtime=cpu", "runtime.threads=1")
     typed = [*place, *seldom, *overrides]
@@ -44,3 +44,9 @@ def train_once(folder: Path, study: str, run: str, overrides: Sequence[str]) -> 
         redirect_stderr(nowhere),
     ):
         train(config.assemble(compose("train", typed), typed))
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run folder is there, and the run has come to its end."""
+    status = run / "status.json"
+    return status.exists() and json.loads(status.read_text())["status"] == "finished"
