@@ -2,8 +2,8 @@
 
     python benchmarks/collapse.py [--seeds 10] [--jobs 2] [--folder runs-collapse] [case …]
 
-Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again. The watch
-is then shown the rows of metrics.jsonl, as on a resume, so another setting can be tried on the same runs.
+Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again.
+The watch is then shown the rows of metrics.jsonl, as on a resume, so another setting can be tried on the same runs.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/precision.py [--seeds 5] [--jobs 2] [--folder runs-precision] [case …]
 
-Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again. Samples are
-drawn in fp32 from the average of G's weights, with the same noise for all runs.
+Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again.
+Samples are drawn in fp32 from the average of G's weights, with the same noise for all runs.
 """
 
 import argparse
