@@ -1,6 +1,6 @@
 """The Gaussian mixture: which recipe and which loss cover the ring? Paired seeds: same data, noise and first weights.
 
-    python benchmarks/mixture.py [--seeds 10] [--steps 6000] [--jobs 1] [--folder runs-mixture] [--picture mixture.png]
+    python benchmarks/mixture.py [--seeds 10] [--steps 6000] [--jobs 1] [--folder runs-mixture] [--picture mixture.jpg]
 
 A run that is in the folder already is not trained again. With --seeds 0 nothing is trained: the tables and the picture
 show the runs that are there. Each number is a mean over the last checkpoints of a run.
@@ -62,10 +62,8 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=LOSSES)
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    folder, cells = (
-        options.folder / f"steps-{options.steps}",
-        [(recipe, loss) for recipe in options.recipes for loss in options.losses],
-    )
+    folder = options.folder / f"steps-{options.steps}"
+    cells = [(recipe, loss) for recipe in options.recipes for loss in options.losses]
     runs = [(folder, options.steps, *cell, seed) for seed in range(options.seeds) for cell in cells]
     train_all(train, runs, options.jobs)
     found = {cell: {seed: scores(run) for seed, run in finished(folder, cell).items()} for cell in cells}
@@ -183,14 +181,15 @@ def compared(differences: Sequence[float]) -> tuple[str, str, str]:
 
 
 def draw(folder: Path, cells: Sequence[Cell], path: Path, seed: int = 0) -> None:
-    """A panel a cell: the raw G's points at the end of one seed, and their density; a row a recipe."""
+    """A column a recipe, a row a loss: the raw G's points at the end of one seed, their density, and the modes."""
     recipes, losses = (list(dict.fromkeys(column)) for column in zip(*cells, strict=True))
-    size = (2.2 * len(losses), 2.3 * len(recipes) + 0.2)
+    size = (2.6 * len(recipes), 2.75 * len(losses))
     canvas = FigureCanvasAgg(Figure(figsize=size, dpi=100, layout="constrained"))
-    grid = canvas.figure.subplots(len(recipes), len(losses), squeeze=False)
-    for (recipe, loss), axes in zip(cells, grid.flat, strict=True):
+    grid = canvas.figure.subplots(len(losses), len(recipes), squeeze=False)
+    for recipe, loss in cells:
+        axes = grid[losses.index(loss), recipes.index(recipe)]
         axes.set(xticks=[], yticks=[], xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal")
-        axes.set_title(f"{recipe}, {loss}", fontsize=7)
+        axes.set_title(f"{recipe}, {loss}", fontsize=8)
         run = finished(folder, (recipe, loss)).get(seed)
         if run is not None:
             ring, evaluations = samples_of(run)
@@ -198,8 +197,6 @@ def draw(folder: Path, cells: Sequence[Cell], path: Path, seed: int = 0) -> None
             axes.imshow(density(points).T, origin="lower", extent=extent, cmap="Greens", aspect="equal")
             axes.scatter(*points[:1000].T, s=1.5, linewidths=0, color="black")
             axes.scatter(*ring.centres.T, s=40, facecolors="none", edgecolors="tab:red", linewidths=0.7)
-    canvas.draw()
-    path.parent.mkdir(parents=True, exist_ok=True)
     canvas.figure.savefig(path)
 
 

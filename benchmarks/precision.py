@@ -135,9 +135,7 @@ def add_rows(folder: Path, case: str, seeds: int, shown: Table) -> None:
 
 CASES = {
     "digits": Case((), judge_digits),
-    "mixture": Case(
-        ("experiment=paper_gaussian_mixture", "optimizer.discriminator.lr=1.0e-3", "steps=6000"), judge_points
-    ),
+    "mixture": Case(("dataset=gaussian_ring", "steps=3000"), judge_points),
 }
 
 

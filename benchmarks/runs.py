@@ -17,9 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def train_all(train: Callable[..., None], runs: Iterable[Sequence[Any]], jobs: int) -> None:
     """`train(*run)` for all runs, in their order, in so many processes; each imports torch once."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    try:
         for future in [pool.submit(train, *run) for run in runs]:
             future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C is for all of them
 
 
 def train_once(folder: Path, study: str, run: str, overrides: Sequence[str]) -> None:

@@ -70,7 +70,8 @@ def test_a_run_is_trained_once_and_judged(mixture, tmp_path, capsys):
     for _ in range(2):
         mixture.train(tmp_path / "study", 20, "ours", "nsgan", 3)
         assert capsys.readouterr().out == ""
-    assert [json.loads(line)["event"] for line in (run / "history.jsonl").read_text().splitlines()] == ["start", "end"]
+    history = [json.loads(line)["event"] for line in (run / "history.jsonl").read_text().splitlines()]
+    assert history.count("start") == history.count("end") == 1
     assert mixture.finished(tmp_path / "study", ("ours", "nsgan")) == {3: run}
     scores = mixture.scores(run)
     assert len(mixture.samples_of(run)[1]) == mixture.EVALUATIONS
