@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,12 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def train_all(train: Callable[..., None], runs: Iterable[Sequence[Any]], jobs: int) -> None:
     """`train(*run)` for all runs, in their order, in so many processes; each imports torch once."""
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-    try:
-        for future in [pool.submit(train, *run) for run in runs]:
+    going: set[Future[None]] = set()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for run in runs:  # no more of them wait in the pool than it trains: after Ctrl-C it would go on with those
+            if len(going) == jobs:
+                ended, going = wait(going, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    future.result()
+            going.add(pool.submit(train, *run))
+        for future in going:
             future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C is for all of them
 
 
 def train_once(folder: Path, study: str, run: str, overrides: Sequence[str]) -> None:
