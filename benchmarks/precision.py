@@ -2,8 +2,8 @@
 
     python benchmarks/precision.py [--seeds 5] [--jobs 2] [--folder runs-precision] [case …]
 
-Each run is `python train.py` with one thread; a run that is in the folder already is not trained again. Samples are
-drawn in fp32 from the average of G's weights, with the same noise for all runs.
+Each run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again.
+Samples are drawn in fp32 from the average of G's weights, with the same noise for all runs.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import json
 import platform
 import statistics
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.table import Table
-from runs import train_once
+from runs import train_all, train_once
 from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
@@ -57,8 +56,7 @@ def main() -> None:
     runs = [
         (case, precision, seed) for case in options.cases for seed in range(options.seeds) for precision in PRECISIONS
     ]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda run: train(options.folder, *run), runs))
+    train_all(train, ((options.folder, *run) for run in runs), options.jobs)
     print(f"{date.today()}, {platform.machine()}, torch {torch.__version__}, CPU, one thread a run")
     shown = Table(
         "case", "metric", *(f"seed {seed}, fp32 → bf16" for seed in range(options.seeds)), "fp32: mean (spread)", "bf16"
@@ -86,13 +84,9 @@ def scores(run: Path, case: str) -> Scores:
 
 
 def judge_points(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
-    """Modes covered: with a tenth of their share of the samples within 3 std. Good: within 3 std of any mode."""
-    ring = experiment.dataset
-    distance, mode = torch.cdist(samples, ring.centres).min(1)
-    good = distance < 3 * ring.std
-    counts = torch.bincount(mode[good], minlength=ring.modes)
-    covered = (counts > 0.1 * len(samples) / ring.modes).sum().item()
-    return {"modes covered": covered, "good samples, %": 100 * good.float().mean().item(), **losses(run)}
+    """As the ring itself judges them (`GaussianRing.coverage`)."""
+    coverage = experiment.dataset.coverage(samples)
+    return {"modes covered": coverage.modes, "within 3 std, %": 100 * coverage.quality, **losses(run)}
 
 
 def judge_digits(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
@@ -141,7 +135,7 @@ def add_rows(folder: Path, case: str, seeds: int, shown: Table) -> None:
 
 CASES = {
     "digits": Case((), judge_digits),
-    "mixture": Case(("experiment=paper_gaussian_mixture",), judge_points),
+    "mixture": Case(("dataset=gaussian_ring", "steps=3000"), judge_points),
 }
 
 

@@ -199,6 +199,16 @@ def test_points_are_in_full_precision_unless_a_runtime_is_typed(composed):
         assert composed("dataset=gaussian_ring", f"runtime={runtime}").runtime.precision == "auto"
 
 
+def test_the_ring_alone_brings_a_recipe_that_covers_it(composed):
+    """Which one was measured: docs/mixture.md. The experiment of the paper stays the paper's."""
+    experiment = assembled(composed, "dataset=gaussian_ring")
+    state = experiment.state
+    assert experiment.recipe.loss.name == "nsgan"
+    assert {o.defaults["lr"] for o in (state.generator_optimizer, state.discriminator_optimizer)} == {1e-3}
+    assert (parameters(state.generator), experiment.settings.batch_size) == (49_666, 512)
+    assert assembled(composed, "dataset=gaussian_ring", "loss=lsgan_b1c1a0").recipe.loss.name == "lsgan_b1c1a0"
+
+
 def test_an_experiment_takes_another_network(composed):
     """The values that it has for its own network do not land on this one."""
     overrides = ("architecture=lsgan_lsun", "latent=normal", "dataset=lsun_church")

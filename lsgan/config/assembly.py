@@ -100,6 +100,7 @@ def build_experiment(plan: Plan, notes: Sequence[str] = ()) -> Experiment:
         batch_size=settings.batch_size,
         discriminator_steps=settings.discriminator_steps,
         seed=settings.seed,
+        simultaneous=settings.updates == "simultaneous",
     )
     dataset = build(settings, "dataset")
     service = build(settings, "tracker")

@@ -39,6 +39,7 @@ def check(cfg: DictConfig, world: World = ALONE) -> Settings:
     settings.runs_dir, settings.data_dir = settings.runs_dir.expanduser(), settings.data_dir.expanduser()
     _check_places(settings)
     _check_ranks(settings, world)
+    _check_updates(settings)
     if settings.images is not None:
         settings.steps = math.ceil(settings.images / (settings.batch_size * settings.discriminator_steps))
     return settings
@@ -115,6 +116,15 @@ def _check_ranks(settings: Settings, world: World) -> None:
         raise LsganError(
             f"batch_size={settings.batch_size} must be divisible by the {world.size} ranks, which share each batch: "
             f"set batch_size={math.ceil(settings.batch_size / world.size) * world.size} or start another number of them"
+        )
+
+
+def _check_updates(settings: Settings) -> None:
+    if settings.updates == "simultaneous" and settings.discriminator_steps > 1:
+        raise LsganError(
+            "updates=simultaneous is one update of D and G each, and "
+            f"discriminator_steps={settings.discriminator_steps} wants more of D: set discriminator_steps=1, "
+            "or updates=alternating"
         )
 
 

@@ -72,6 +72,7 @@ class Settings:
     images: int | None = _setting(Role.FREE, at_least=1)
     batch_size: int = _setting(Role.IDENTITY, at_least=1)
     discriminator_steps: int = _setting(Role.IDENTITY, at_least=1)
+    updates: str = _setting(Role.IDENTITY, choices=("alternating", "simultaneous"))
     ema_halflife_images: float = _setting(Role.IDENTITY, at_least=0)
     seed: int = _setting(Role.IDENTITY, at_least=0)
     on_collapse: str = _setting(Role.FREE, choices=("warn", "stop"))

@@ -1,4 +1,4 @@
-"""A GAN and one step of its training, as the paper writes it: some updates of D, one of G.
+"""A GAN and one step of its training, as the paper writes it: some updates of D, one of G, or both at once.
 
 Each half step updates its own network's parameters and no others. (D's batch norm adds the fakes of G's step to its
 running statistics too; training never reads those.)
@@ -33,6 +33,7 @@ class Recipe(NamedTuple):
     batch_size: int  # of all ranks together
     discriminator_steps: int  # updates of D for each of G
     seed: int
+    simultaneous: bool = False  # both networks move from where they were before the step; with one update of D
 
 
 class Data(NamedTuple):
@@ -92,7 +93,8 @@ class Gan:
         """`discriminator_steps` updates of D, one of G and of its average. No value is read back in here.
 
         The last batch of fakes serves D and G both, as in the paper's loop: the same z, and G does not change in
-        between. `inputs` are the GAN's own if not given.
+        between. In a simultaneous step G goes first, through the D that is there; D's update needs no more of G than
+        those fakes, and so comes from the G that was there. `inputs` are the GAN's own if not given.
         """
         state, recipe, machine = self.state, self.recipe, self.machine
         for i in range(recipe.discriminator_steps):
@@ -101,8 +103,11 @@ class Gan:
             machine.seed_networks(recipe.seed, "networks", index)
             with torch.set_grad_enabled(i == recipe.discriminator_steps - 1):
                 fake = machine.forward(state.generator, batch.z, *batch.condition)
+            if recipe.simultaneous:
+                generator_loss = self.generator_step(fake, batch.condition)
             judged = self.discriminator_step(batch, fake, index)
-        generator_loss = self.generator_step(fake, batch.condition)
+        if not recipe.simultaneous:
+            generator_loss = self.generator_step(fake, batch.condition)
         state.step += 1
         state.generator_ema.update(state.generator, recipe.batch_size, state.step * recipe.batch_size)
         loss, penalty, real_logits, fake_logits = judged

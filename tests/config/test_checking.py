@@ -18,6 +18,7 @@ MISTAKES = {
     "batch_size=0": "batch_size=0 must be a number of at least 1",
     "batch_size=1": "batch_size=1 must be at least 2: batch norm needs two samples to tell their spread",
     "discriminator_steps=0": "discriminator_steps=0 must be a number of at least 1",
+    "updates=both": "updates=both must be alternating or simultaneous",
     "ema_halflife_images=-1": "ema_halflife_images=-1.0 must be a number of at least 0",
     "ema_halflife_images=inf": "ema_halflife_images=inf must be a number of at least 0",
     "seed=-1": "seed=-1 must be a number of at least 0",
@@ -93,6 +94,7 @@ def test_a_mistake_is_one_sentence(composed, override):
             "architecture.discriminator_batch_norm=false",
         ),
         ("loss.a=-1", "loss.b=2", "loss.c=0.5"),
+        ("updates=simultaneous", "discriminator_steps=1"),
         ("+optimizer.generator.amsgrad=true",),  # an argument that the YAML does not list
         ("run=A.b_c-1", "study=x"),
         ("on_collapse=stop", "collapse_steps=1", "collapse_diversity=1"),
@@ -114,6 +116,13 @@ def test_a_name_holds_nothing_that_a_shell_a_path_or_a_page_could_run(composed, 
     with pytest.raises(LsganError) as caught:
         config.check(cfg)
     assert str(caught.value) == f"{key}={name!r} names a folder: use letters, digits, '.', '_' and '-' only"
+
+
+def test_one_update_of_d_at_the_same_time_as_one_of_g(composed):
+    sentence = "^updates=simultaneous is one update of D and G each, and discriminator_steps=2 wants more of D: set"
+    with pytest.raises(LsganError, match=sentence):
+        config.check(composed("updates=simultaneous", "discriminator_steps=2"))
+    assert config.check(composed("updates=alternating", "discriminator_steps=2")).discriminator_steps == 2
 
 
 def test_mistakes_are_found_before_torch_is_needed(composed):

@@ -38,13 +38,23 @@ def test_what_may_differ_is_no_part_of_it(composed, free):
 @pytest.mark.parametrize(
     "override",
     ["seed=1", "loss=nsgan", "batch_size=16", "dataset.flip=true", "optimizer.betas=[0.9,0.999]", "latent.dim=7",
-     "ema_halflife_images=0", "discriminator_steps=2", "penalty=r1", "architecture.width=8"],
+     "ema_halflife_images=0", "discriminator_steps=2", "updates=simultaneous", "penalty=r1", "architecture.width=8"],
 )  # fmt: skip
 def test_what_makes_another_run(composed, override):
     one, other = identity(of(composed, override)), identity(of(composed))
     assert one != other
     assert one.digest != other.digest
     assert one.differences(other)
+
+
+def test_points_are_what_they_are_drawn_from(composed):
+    plain = of(composed, "dataset=gaussian_ring")
+    doubled = of(composed, "dataset=gaussian_ring", "dataset.weights=[1,1,2,1,1,1,1,1]")
+    assert identity(doubled).differences(identity(plain)) == ["dataset.weights=[1, 1, 2, 1, 1, 1, 1, 1], not None"]
+    before = dict(plain.dataset)
+    del before["weights"]  # a run of a version that knew none
+    plain.dataset = before
+    assert identity(doubled).differences(identity(plain)) == ["dataset.weights=[1, 1, 2, 1, 1, 1, 1, 1], not None"]
 
 
 def test_the_place_of_the_images_is_no_part_of_it(composed):

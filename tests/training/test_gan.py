@@ -20,11 +20,11 @@ LOSS = LeastSquares(a=-1, b=1, c=0)
 FP32, BF16 = (Machine(Runtime("cpu", precision)) for precision in ("fp32", "bf16"))
 
 
-def gan_of(generator, discriminator, penalty=None, machine=FP32):
+def gan_of(generator, discriminator, penalty=None, machine=FP32, latent=None, **recipe):
     """Plain gradient descent with rate 0.1; no data."""
     optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (generator, discriminator)]
     state = TrainState(generator, discriminator, Ema(generator, 0), *optimizers)
-    recipe = Recipe(LOSS, penalty or NoPenalty(), latent=None, batch_size=5, discriminator_steps=1, seed=0)
+    recipe = Recipe(LOSS, penalty or NoPenalty(), latent, batch_size=5, discriminator_steps=1, seed=0, **recipe)
     return Gan(state, recipe, Data(dataset=None, batches=None), machine)
 
 
@@ -182,6 +182,37 @@ def test_what_was_frozen_stays_frozen():
     assert [weight.requires_grad for weight in toy.discriminator.parameters()] == [False, False, True, True]
     assert torch.equal(after["0.weight"], before["0.weight"])
     assert not torch.equal(after["2.weight"], before["2.weight"])
+
+
+# A whole step
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("penalty", [NoPenalty(), R1(r1_gamma=2.0)])
+def test_a_step_against_gradient_descent_by_hand(simultaneous, penalty):
+    """Simultaneous: both gradients are those before the step. Alternating: G's goes through the new D."""
+    toy = Toy()
+    gan = gan_of(toy.generator, toy.discriminator, penalty, simultaneous=simultaneous)
+    batch = Inputs(toy.real, torch.randn(5, 3, dtype=torch.float64), ())
+    generator, discriminator = copy.deepcopy(toy.generator), copy.deepcopy(toy.discriminator)
+    fake = generator(batch.z).detach()
+    d_loss = LOSS.discriminator(discriminator(toy.real), discriminator(fake))
+    d_total = d_loss + penalty(discriminator.forward, toy.real, fake, None)
+    d_gradients = torch.autograd.grad(d_total, list(discriminator.parameters()))
+    moved = copy.deepcopy(discriminator)
+    with torch.no_grad():
+        for weight, gradient in zip(moved.parameters(), d_gradients, strict=True):
+            weight.sub_(0.1 * gradient)
+    g_loss = LOSS.generator((discriminator if simultaneous else moved)(generator(batch.z)))
+    g_gradients = torch.autograd.grad(g_loss, list(generator.parameters()))
+
+    seen = gan.step(lambda index: batch)
+    assert_close(list(toy.discriminator.parameters()), list(moved.parameters()))
+    for new, old, gradient in zip(toy.generator.parameters(), generator.parameters(), g_gradients, strict=True):
+        assert_close(new, old - 0.1 * gradient)
+    assert_close((seen.discriminator_loss, seen.generator_loss), (d_loss.detach(), g_loss.detach()))
+    assert_close(seen.fake, fake)
+    assert gan.state.step == 1
 
 
 # Inputs

@@ -2,10 +2,10 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -22,24 +22,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianRing:
-    """Equally likely Gaussians, evenly spaced on a circle; new points for every batch.
-
-    The authors' code places one of the eight twice (weight 2/9); here all weights are equal.
+    """Gaussians, evenly spaced on a circle; new points for every batch.
 
     Args:
         name: of the data set.
         modes: how many Gaussians.
         std: of each, in the units of `radius`.
         radius: of the circle.
+        weights: how likely each is, relative to the others, from (radius, 0) on; None: all the same.
 
     Raises:
-        ValueError: modes < 1 or > MOST_MODES, or std or radius not above 0.
+        ValueError: modes < 1 or > MOST_MODES, std or radius not above 0, or weights that are not one number above 0 for
+            each mode.
     """
 
     name: str
     modes: int = 8
     std: float = 0.01
     radius: float = 1.0
+    weights: Sequence[float] | None = None
 
     samples_shown: ClassVar[int] = 2048
     num_classes: ClassVar[None] = None
@@ -52,6 +53,8 @@ class GaussianRing:
             raise ValueError(f"modes={self.modes} must be at most {MOST_MODES}: their centres are kept in memory")
         if not (self.std > 0 and self.radius > 0):
             raise ValueError(f"std={self.std:g} and radius={self.radius:g} must be above 0")
+        if self.weights is not None and not _are_weights(self.weights, self.modes):
+            raise ValueError(f"weights={self.weights} must be a list of {self.modes} numbers above 0, one a mode")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,10 +67,26 @@ class GaussianRing:
         angles = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
+    @property
+    def shares(self) -> Tensor:
+        """Of the Gaussians among the points, [modes]; they sum to 1."""
+        weights = torch.ones(self.modes) if self.weights is None else torch.tensor(self.weights, dtype=torch.float32)
+        return weights / weights.sum()
+
     def points(self, num: int, generator: torch.Generator) -> Tensor:
         """Real points [num, 2]."""
-        mode = torch.randint(self.modes, (num,), generator=generator)
+        if self.weights is None:
+            mode = torch.randint(self.modes, (num,), generator=generator)
+        else:
+            mode = torch.multinomial(self.shares, num, replacement=True, generator=generator)
         return self.centres[mode] + self.std * torch.randn(num, 2, generator=generator)
+
+    def coverage(self, samples: Tensor) -> "Coverage":
+        """How well generated points [N, 2] cover the ring."""
+        distance, mode = torch.cdist(samples, self.centres).min(dim=1)
+        good = distance < 3 * self.std
+        found = torch.bincount(mode[good], minlength=self.modes) / len(samples)
+        return Coverage(int((found >= self.shares / 4).sum()), good.float().mean().item())
 
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> "PointBatches":
         """Batches of fresh points; nothing is read or written."""
@@ -89,6 +108,19 @@ class GaussianRing:
         np.savetxt(folder / "points.csv", points, delimiter=",", header="x,y", comments="")
 
 
+class Coverage(NamedTuple):
+    """What generated points have of a mixture."""
+
+    modes: int  # with a quarter of their share of the points, or more, within 3 std
+    quality: float  # share of the points within 3 std of any mode, in [0, 1]; 0.989 of the real ones are
+
+
+def _are_weights(weights: Any, modes: int) -> bool:
+    if not isinstance(weights, (list, tuple)) or len(weights) != modes:
+        return False
+    return all(type(weight) in (int, float) and math.isfinite(weight) and weight > 0 for weight in weights)
+
+
 class PointBatches:
     """Batch k is drawn from the stream of (seed, k)."""
 
@@ -97,7 +129,9 @@ class PointBatches:
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"modes": self._ring.modes, "std": self._ring.std, "radius": self._ring.radius}
+        ring = self._ring
+        weights = None if ring.weights is None else list(ring.weights)
+        return {"modes": ring.modes, "std": ring.std, "radius": ring.radius, "weights": weights}
 
     def batch(self, index: int, device: torch.device, part: slice = WHOLE) -> Batch:
         """Points [N, 2] of `part` of batch `index`; float32, without labels."""

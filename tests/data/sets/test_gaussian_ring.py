@@ -24,6 +24,45 @@ def test_points_have_the_modes_weights_and_spread():
     assert (distance < 0.03).float().mean() == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # within 3 std in 2-D
 
 
+def test_equal_weights_draw_what_they_always_drew():
+    generator = stream(0, "points")
+    mode = torch.randint(8, (100,), generator=generator)
+    expected = RING.centres[mode] + 0.01 * torch.randn(100, 2, generator=generator)
+    assert torch.equal(RING.points(100, stream(0, "points")), expected)
+
+
+def test_the_authors_doubled_mode(tmp_path):
+    ring = GaussianRing(name="ring", weights=[1, 1, 2, 1, 1, 1, 1, 1])
+    assert_close(ring.shares, torch.tensor([1, 1, 2, 1, 1, 1, 1, 1]) / 9)
+    mode = torch.cdist(ring.points(90_000, stream(0, "points")), ring.centres).argmin(dim=1)
+    assert (mode.bincount(minlength=8) / (90_000 * ring.shares) - 1).abs().max() < 0.05
+    assert ring.open(tmp_path, 16, 0).identity["weights"] == [1, 1, 2, 1, 1, 1, 1, 1]
+    assert RING.open(tmp_path, 16, 0).identity["weights"] is None
+
+
+def test_coverage_of_real_points_is_whole():
+    coverage = RING.coverage(RING.points(20_000, stream(0, "points")))
+    assert coverage.modes == 8
+    assert coverage.quality == pytest.approx(1 - np.exp(-4.5), abs=0.003)
+
+
+def test_a_mode_counts_with_a_quarter_of_its_share():
+    """A ninth of 9000 points is 1000: 250 suffice at (1, 0), and at (0, 1), the doubled one, 500."""
+    ring = GaussianRing(name="ring", weights=[1, 1, 2, 1, 1, 1, 1, 1])
+    for at_first, at_third, modes in ((250, 0, 1), (249, 0, 0), (0, 500, 1), (0, 499, 0), (9, 0, 0)):
+        samples = torch.zeros(9000, 2)  # the middle of the ring is no mode
+        samples[:at_first] = ring.centres[0]
+        samples[9000 - at_third :] = ring.centres[2]
+        coverage = ring.coverage(samples)
+        assert coverage.modes == modes
+        assert coverage.quality == pytest.approx((at_first + at_third) / 9000, abs=1e-6)
+
+
+def test_a_point_is_good_within_three_std():
+    for beyond, quality in ((0.031, 0), (0.029, 1)):
+        assert RING.coverage(RING.centres + torch.tensor([0, beyond])) == (8 * quality, quality)
+
+
 def test_batches_are_fresh_and_repeatable(tmp_path):
     batches = RING.open(tmp_path, 16, seed=3)
     assert batches.batch(0, CPU).samples.shape == (16, 2)
@@ -50,3 +89,15 @@ def test_bad_rings_are_refused():
     for std, radius in ((0, 1), (-1, 1), (1, 0)):
         with pytest.raises(ValueError, match=f"std={std} and radius={radius} must be above 0"):
             GaussianRing(name="x", std=std, radius=radius)
+    for weights in (
+        3,
+        "12345678",
+        [1] * 7,
+        [*[1] * 7, 0],
+        [*[1] * 7, float("inf")],
+        [*[1] * 7, "1"],
+        [*[1] * 7, True],
+        [],
+    ):
+        with pytest.raises(ValueError, match=r"weights=.* must be a list of 8 numbers above 0, one a mode"):
+            GaussianRing(name="x", weights=weights)
