@@ -79,14 +79,15 @@ def test_a_finished_run_is_one_line_and_new_begins_another(train, study):
 def test_a_sweep_skips_what_is_finished_and_resumes_what_is_not(train, study):
     sweep = ("-m", "seed=1,2", *SMALL, *OFF, "steps=4")
     train(*sweep)
-    first, second = sorted(path for path in study.iterdir() if path.is_dir())
+    first, second = sorted(study.glob("[!.]*/"))
     for path in (second / "checkpoints").glob("step-000004*"):
         path.unlink()
     (second / "status.json").write_text('{"status": "running", "step": 2, "reason": null}')  # as a kill leaves it
     before = (first / "metrics.jsonl").stat().st_mtime_ns
     output = train(*sweep).stdout
-    assert output.count("has finished its 4 steps") == 1
-    assert sorted(path for path in study.iterdir() if path.is_dir()) == [first, second]
+    assert output.count(" has its 4 steps") == 1
+    assert "goes on from step 2 of 4" in output
+    assert sorted(study.glob("[!.]*/")) == [first, second]
     assert (first / "metrics.jsonl").stat().st_mtime_ns == before
     assert status(second)["status"] == "finished"
     assert [entry["step"] for entry in history(second) if entry["event"] == "start"] == [0, 2]
