@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 
 import pytest
 
 from lsgan.errors import LsganError
+from lsgan.review.__main__ import main
 from lsgan.review.answer import answer
 from lsgan.review.study import read_study
 
@@ -28,6 +30,12 @@ def write(study, loss, seed, values, status="finished", **config):
     rows = [{"step": step, "fid": value} for step, value in enumerate(values, start=1)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def review(monkeypatch, *words):
+    """The command, in this process."""
+    monkeypatch.setattr("sys.argv", ["review", *words])
+    main()
 
 
 @pytest.fixture
@@ -113,8 +121,25 @@ def test_a_damaged_run_is_a_row_of_its_own_kind(study):
     assert (nsgan.name, nsgan.ended["damaged"]) == ("loss=nsgan", 1)
 
 
+def test_several_studies_are_not_averaged_as_one(tmp_path):
+    write(tmp_path / "digits", "nsgan", 0, [1.0])
+    write(tmp_path / "mnist", "nsgan", 0, [9.0])
+    message = f"{tmp_path} holds the runs of 2 studies: name one of {tmp_path / 'digits'}, {tmp_path / 'mnist'}"
+    with pytest.raises(LsganError, match=f"^{re.escape(message)}$"):
+        read_study(tmp_path)
+    assert len(read_study(tmp_path / "digits").runs) == 1
+    assert len(read_study(tmp_path / "digits/nsgan-s0").runs) == 1  # one run is no comparison, and no mistake
+
+
+@pytest.mark.parametrize("typed", ["{}", "study={}"])
+def test_the_folder_may_be_typed_as_for_lsgan_runs(tmp_path, monkeypatch, capsys, typed):
+    write(tmp_path / "lr=2", "nsgan", 0, [1.0])
+    review(monkeypatch, typed.format(tmp_path / "lr=2"))
+    assert "the one setting: 1 over 1 seed" in capsys.readouterr().out
+
+
 def test_the_command(study, python):
-    told = python("-m", "lsgan.review", f"study={study}", COLUMNS="150").stdout
+    told = python("-m", "lsgan.review", f"{study}", COLUMNS="150").stdout
     assert "loss=nsgan" in told
     assert "95% interval" in told
     csv = study / "rows.csv"
@@ -129,21 +154,24 @@ def test_the_command(study, python):
         (["metric=nothing"], "choose one of fid"),
         (["mode=best"], "mode=best must be min or max"),
         (["at=first"], "at=first must be last or best"),
+        (["another"], "another: one study is reviewed, python -m lsgan.review <folder>"),
+        (["--csv"], "--csv: one study is reviewed"),
+        (["metrics=fid"], r"metrics is read by nothing \(did you mean metric"),
         (["csv=no/such/folder.csv"], "csv=no/such/folder.csv cannot be written"),
     ],
 )
 def test_mistakes_of_the_command(study, monkeypatch, words, message):
-    from lsgan.review.__main__ import main
-
-    monkeypatch.setattr("sys.argv", ["review", f"study={study}", *words])
     with pytest.raises(LsganError, match=message):
-        main()
+        review(monkeypatch, f"study={study}", *words)
+
+
+@pytest.mark.parametrize("words", [[], ["metric=fid"]])
+def test_without_a_folder_it_says_how_to_name_one(monkeypatch, words):
+    with pytest.raises(LsganError, match=r"one study is reviewed, python -m lsgan.review <folder>"):
+        review(monkeypatch, *words)
 
 
 def test_without_a_metric_of_their_own_one_must_be_named(tmp_path, monkeypatch):
-    from lsgan.review.__main__ import main
-
     write(tmp_path, "nsgan", 0, [1.0], best_metric=None)
-    monkeypatch.setattr("sys.argv", ["review", f"study={tmp_path}"])
     with pytest.raises(LsganError, match=r"metric=<a column of metrics.jsonl> must be given"):
-        main()
+        review(monkeypatch, str(tmp_path))
