@@ -9,7 +9,7 @@
     csv       write every logged number into this file, a row each
 
 Settings are compared seed by seed: both have seen the same data and noise. What failed or collapsed is counted apart,
-never dropped.
+never dropped; what was interrupted or killed is not held against a setting.
 """
 
 import re
@@ -79,20 +79,20 @@ def show(found: Answer) -> None:
     from rich.text import Text
 
     console = get_console()
-    table = Table(
-        "setting", f"{found.at} {found.metric}", "95% interval", "finished", "not finished", "of them", box=None
-    )
+    columns = ("setting", f"{found.at} {found.metric}", "95% interval", "seeds", "finished", "failed", "not finished")
+    table = Table(*columns, box=None)
     for setting in found.settings:
-        ended = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
-        share = "" if setting.share is None else f"{setting.share.low:.0%} to {setting.share.high:.0%}"
-        failed = setting.num - setting.finished
+        share = (
+            setting.share and f"{setting.failed / (setting.failed + setting.finished):.0%} ({_percent(setting.share)})"
+        )
         table.add_row(
             Text(setting.name),
             f"{setting.mean:.4g}",
             _interval(setting.interval),
+            str(len(setting.seeds)),
             f"{setting.finished} of {setting.num}",
-            f"{failed / setting.num:.0%} ({share})" if setting.num else "",
-            Text(ended),
+            share or "",
+            Text(setting.told([status for status in setting.ended if status != FINISHED])),
         )
     console.print(table)
     for sentence in found.sentences:
@@ -101,6 +101,10 @@ def show(found: Answer) -> None:
 
 def _interval(interval: Interval) -> str:
     return "not known" if interval.low != interval.low else f"{interval.low:.4g} to {interval.high:.4g}"
+
+
+def _percent(share: Interval) -> str:
+    return f"{share.low:.0%} to {share.high:.0%}"
 
 
 def _own(study: Study, key: str) -> str | None:

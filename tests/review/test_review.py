@@ -9,6 +9,7 @@ import pytest
 from lsgan.errors import LsganError
 from lsgan.review.__main__ import main
 from lsgan.review.answer import answer
+from lsgan.review.statistics import mean_interval, share_interval
 from lsgan.review.study import read_study
 
 LOSSES = {
@@ -85,6 +86,81 @@ def test_it_says_what_few_seeds_and_many_comparisons_cannot_tell(study):
     assert "the smallest possible p is" in told
 
 
+def told_of(study, **choices):
+    return "\n".join(answer(read_study(study), "fid", **choices).sentences)
+
+
+def test_seeds_are_those_that_have_a_value_and_each_counts_once(study):
+    write(study, "nsgan", 3, [])  # finished without a row
+    again = write(study / "again", "nsgan", 2, [9.0, 5.0])  # as new=true makes it
+    again.rename(study / "nsgan-s2-2")
+    nsgan = answer(read_study(study), "fid").settings[0]
+    assert (nsgan.seeds, nsgan.finished, nsgan.without) == ([0, 1, 2], 5, 1)
+    assert nsgan.mean == pytest.approx((1 + 2 + 4) / 3)
+    assert nsgan.interval == pytest.approx(mean_interval([1, 2, 4]))
+    told = told_of(study)
+    assert "over 3 seeds" in told
+    assert "Finished without a fid, or without a seed, and left out: 1 of loss=nsgan" in told
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("min", 1), ("max", -1)])
+def test_the_best_is_not_worse_on_every_seed_that_both_finished(tmp_path, mode, sign):
+    """hinge has the better mean of its own seeds, as it failed where the others find it hard."""
+    for seed, value in enumerate([1, 2, 30]):
+        write(tmp_path, "nsgan", seed, [sign * value])
+    for seed, value in enumerate([1.5, 2.5]):
+        write(tmp_path, "hinge", seed, [sign * value])
+    write(tmp_path, "hinge", 2, [], "collapsed")
+    found = answer(read_study(tmp_path), "fid", mode)
+    assert [setting.name for setting in found.settings] == ["loss=nsgan", "loss=hinge"]
+    assert found.contrasts[0].paired.mean == sign * -0.5
+    told = told_of(tmp_path, mode=mode)
+    assert "over 3 seeds, worse than no other one over the seeds that both finished" in told
+    assert "have not all finished the same seeds" in told
+    assert "have not all finished" not in told_of(study_of(tmp_path / "whole", {"nsgan": [1, 2], "hinge": [2, 3]}))
+
+
+def study_of(folder, values):
+    """Finished runs: loss -> a value a seed, None where there is no run."""
+    for loss, numbers in values.items():
+        for seed, value in enumerate(numbers):
+            if value is not None:
+                write(folder, loss, seed, [value])
+    return folder
+
+
+def test_where_each_is_worse_than_another_one_no_setting_is_best(tmp_path):
+    values = {"nsgan": [1, None, 2], "hinge": [2, 1, None], "wgan": [None, 2, 1]}
+    told = told_of(study_of(tmp_path, values))
+    assert "No setting is best (last fid, min is best): over the seeds that both finished, each is worse" in told
+
+
+def test_a_setting_that_finished_other_seeds_alone_is_not_compared(tmp_path):
+    told = told_of(study_of(tmp_path, {"nsgan": [3, 3], "hinge": [4, 4], "wgan": [None, None, 1]}))
+    assert told.startswith("loss=nsgan: 3 over 2 seeds, worse than no other one")
+    assert "Against loss=wgan: no seed that both finished" in told
+
+
+def test_what_was_stopped_is_no_failure_of_the_setting(study):
+    write(study, "hinge", 3, [1.0], "interrupted")
+    write(study, "hinge", 4, [1.0], "running")  # nobody holds it: killed
+    write(study, "hinge", 5, [1.0], "failed")
+    hinge = answer(read_study(study), "fid").settings[1]
+    assert (hinge.num, hinge.finished, hinge.failed) == (6, 3, 1)
+    assert hinge.share == pytest.approx(share_interval(1, 4))
+    told = told_of(study)
+    assert "1 of 4 runs (1 failed; 95%" in told
+    assert "Unfinished: 1 interrupted, 1 killed of loss=hinge" in told
+
+
+def test_a_study_without_a_finished_run_has_no_winner(tmp_path):
+    write(tmp_path, "nsgan", 0, [1.0], "collapsed")
+    write(tmp_path, "hinge", 0, [1.0], "interrupted")
+    told = told_of(tmp_path)
+    assert told.startswith("No run has finished with a fid")
+    assert "1 of 1 runs (1 collapsed" in told
+
+
 def test_where_more_is_better_the_largest_wins(study):
     assert answer(read_study(study), "fid", "max").settings[0].name == "loss=wgan"
 
@@ -135,7 +211,7 @@ def test_several_studies_are_not_averaged_as_one(tmp_path):
 def test_the_folder_may_be_typed_as_for_lsgan_runs(tmp_path, monkeypatch, capsys, typed):
     write(tmp_path / "lr=2", "nsgan", 0, [1.0])
     review(monkeypatch, typed.format(tmp_path / "lr=2"))
-    assert "the one setting: 1 over 1 seed" in capsys.readouterr().out
+    assert "the one setting: 1 over one seed" in capsys.readouterr().out
 
 
 def test_the_command(study, python):
