@@ -8,8 +8,8 @@ import pytest
 
 from lsgan.errors import LsganError
 from lsgan.review.__main__ import main
-from lsgan.review.answer import answer
-from lsgan.review.statistics import mean_interval, share_interval
+from lsgan.review.answer import answer, seeds_needed
+from lsgan.review.statistics import holm, mean_interval, share_interval
 from lsgan.review.study import read_study
 
 LOSSES = {
@@ -139,6 +139,38 @@ def test_a_setting_that_finished_other_seeds_alone_is_not_compared(tmp_path):
     told = told_of(study_of(tmp_path, {"nsgan": [3, 3], "hinge": [4, 4], "wgan": [None, None, 1]}))
     assert told.startswith("loss=nsgan: 3 over 2 seeds, worse than no other one")
     assert "Against loss=wgan: no seed that both finished" in told
+
+
+@pytest.mark.parametrize(
+    ("losses", "num", "told"),
+    [
+        (2, 5, "With 5 paired seeds no difference however large gives p < .05: the smallest possible p is .0625. 6 "),
+        (2, 6, None),
+        (3, 6, "the smallest possible p is .0625, corrected for 2 comparisons. 7 paired seeds can."),
+        (3, 7, None),
+        (2, 1, "With one paired seed no difference however large"),
+    ],
+)
+def test_how_many_seeds_can_tell_anything_is_said_for_as_many_comparisons(tmp_path, losses, num, told):
+    """Each setting is better than the next on every seed: where p < .05 is possible, it is given."""
+    values = {loss: [seed + 10.0 * place for seed in range(num)] for place, loss in enumerate([*LOSSES][:losses])}
+    found = answer(read_study(study_of(tmp_path, values)), "fid")
+    said = "\n".join(found.sentences)
+    assert told in said if told else "paired seeds can" not in said
+    assert all((contrast.corrected_p < 0.05) == (told is None) for contrast in found.contrasts)
+    assert "1 seeds" not in said
+
+
+def test_seeds_that_are_too_few_are_named_where_settings_have_different_ones(study):
+    told = told_of(study)  # 3 seeds with hinge, one with wgan
+    assert "With 1 to 3 paired seeds no difference" in told
+    assert "the smallest possible p is .5, corrected for 2 comparisons. 7 paired seeds can." in told
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 10])
+def test_the_seeds_that_are_needed_are_the_fewest(num):
+    seeds = seeds_needed(num)
+    assert holm([2.0 ** (1 - seeds)] * num)[0] < 0.05 <= holm([2.0 ** (2 - seeds)] * num)[0]
 
 
 def test_what_was_stopped_is_no_failure_of_the_setting(study):
