@@ -76,6 +76,7 @@ class Answer:
     """What a study says about one metric.
 
     `settings` has the best one first. It `is_best` if over the seeds that both finished no other one has a better mean.
+    The metric `compares` unless it is the value of a loss in which the runs differ.
     """
 
     metric: str
@@ -84,11 +85,13 @@ class Answer:
     settings: Sequence[Setting]
     contrasts: Sequence[Contrast]
     is_best: bool
+    compares: bool
 
     @property
     def sentences(self) -> list[str]:
         """For people: which won, by how much, how sure, and what may not be read from it."""
-        told = [self._winner()]
+        told = [] if self.compares else [_no_comparison(self.metric)]
+        told.append(self._winner())
         if len({tuple(setting.seeds) for setting in self.settings if setting.seeds}) > 1:
             told.append(
                 "The settings have not all finished the same seeds: means of different seeds compare badly, so the "
@@ -148,7 +151,25 @@ def answer(study: Study, metric: str, mode: str = "min", at: str = "last") -> An
         Contrast(other.name, seeds, pair, next(corrected) if pair is not None else math.nan)
         for other, (seeds, pair) in zip(others, pairs, strict=True)
     ]
-    return Answer(metric, mode, at, settings, contrasts, is_best=beaten[best.name] == 0)
+    return Answer(
+        metric, mode, at, settings, contrasts, is_best=beaten[best.name] == 0, compares=_compares(study, metric)
+    )
+
+
+def _compares(study: Study, metric: str) -> bool:
+    """Not the value of a loss (or penalty) of which the runs have different ones, or different targets."""
+    if not metric.startswith("loss/"):
+        return True
+    group = "penalty" if metric == "loss/penalty" else "loss"
+    return not any(key.startswith(f"{group}.") for run in study.runs for key in run.compared.differing)
+
+
+def _no_comparison(metric: str) -> str:
+    what = "penalties" if metric == "loss/penalty" else "losses"
+    return (
+        f"{metric} does not compare these runs: their {what} differ, and the values of different {what} mean different "
+        "things. Choose another column: metric=diversity/fake mode=max, say."
+    )
 
 
 def _by_seed(values: pd.DataFrame) -> pd.DataFrame:

@@ -19,8 +19,8 @@ LOSSES = {
 }
 
 
-def write(study, loss, seed, values, status="finished", **config):
-    """A run whose rows have these values of `fid`."""
+def write(study, loss, seed, values, status="finished", /, *, metric="fid", **config):
+    """A run whose rows have these values of the metric."""
     folder = study / f"{loss}-s{seed}"
     folder.mkdir(parents=True)
     config = {"steps": 9, "seed": seed, "loss": LOSSES[loss], "best_metric": "fid", "best_mode": "min", **config}
@@ -28,7 +28,7 @@ def write(study, loss, seed, values, status="finished", **config):
     (folder / "status.json").write_text(json.dumps({"status": status, "step": 9, "reason": None}))
     start = {"event": "start", "step": 0, "overrides": [f"loss={loss}", f"seed={seed}", "steps=9"]}
     (folder / "history.jsonl").write_text(json.dumps(start) + "\n")
-    rows = [{"step": step, "fid": value} for step, value in enumerate(values, start=1)]
+    rows = [{"step": step, metric: value} for step, value in enumerate(values, start=1)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
@@ -183,6 +183,29 @@ def test_what_was_stopped_is_no_failure_of_the_setting(study):
     told = told_of(study)
     assert "1 of 4 runs (1 failed; 95%" in told
     assert "Unfinished: 1 interrupted, 1 killed of loss=hinge" in told
+
+
+NONE = {"penalty": {"_target_": "lsgan.penalties.NoPenalty"}}
+R1 = {"penalty": {"_target_": "lsgan.penalties.R1", "r1_gamma": 10.0}}
+LSGAN = {"_target_": "lsgan.losses.LeastSquares", "b": 1, "c": 0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "first", "second", "compares"),
+    [
+        ("loss/generator", {}, {"loss": LOSSES["hinge"]}, False),
+        ("loss/discriminator", {"loss": {**LSGAN, "a": -1}}, {"loss": {**LSGAN, "a": 0}}, False),
+        ("loss/generator", {}, {"batch_size": 8}, True),
+        ("loss/generator", NONE, R1, True),  # is logged without the penalty
+        ("loss/penalty", NONE, R1, False),
+        ("diversity/fake", {}, {"loss": LOSSES["hinge"]}, True),
+    ],
+)
+def test_it_warns_where_a_metric_means_something_else_in_each_run(tmp_path, metric, first, second, compares):
+    write(tmp_path, "nsgan", 0, [1.0], metric=metric, **first)
+    write(tmp_path, "nsgan", 1, [2.0], metric=metric, **second)
+    told = answer(read_study(tmp_path), metric).sentences[0]
+    assert told.startswith(f"{metric} does not compare these runs") != compares
 
 
 def test_a_study_without_a_finished_run_has_no_winner(tmp_path):
