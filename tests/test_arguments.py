@@ -28,7 +28,7 @@ REFUSED = {
     "-m run=mine loss=glob(lsgan_*)": "run=mine: 2 jobs",
     "hydra.mode=MULTIRUN run=mine seed=1,2": "run=mine: 2 jobs",
     "-m run=mine loss.a=interval(-2,0) hydra/sweeper=optuna": "run=mine: 2 jobs",
-    "-m run=mine sweep=targets": "run=mine: 18 jobs",
+    "-m run=mine sweep=targets": "run=mine: 21 jobs",
     "sweep=targets": "sweep=targets is many runs, which takes -m: python train.py -m sweep=targets",
     "+sweep=targets loss=nsgan": "sweep=targets is many runs, which takes -m",
     "hydra/sweeper=optuna": "hydra/sweeper=optuna is many runs, which takes -m",

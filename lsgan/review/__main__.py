@@ -1,17 +1,18 @@
 """Which setting of a study won, by how much, how sure.
 
-    python -m lsgan.review study=<folder> [key=value …]
+    python -m lsgan.review <folder> [key=value …]
 
-    study    the folder of a study, <runs_dir>/<study>; its runs may still be trained
-    metric   a column of metrics.jsonl to compare; the runs' own best_metric if not given
-    mode     what is best, min or max; the runs' own best_mode if not given
-    at       last: a run's value is that of its last row; best: the best of all its rows  (last)
-    csv      write every logged number into this file, a row each
+    <folder>  of a study, <runs_dir>/<study>; its runs may still be trained (study=<folder> is the same)
+    metric    a column of metrics.jsonl to compare; the runs' own best_metric if not given
+    mode      what is best, min or max; the runs' own best_mode if not given
+    at        last: a run's value is that of its last row; best: the best of all its rows  (last)
+    csv       write every logged number into this file, a row each
 
 Settings are compared seed by seed: both have seen the same data and noise. What failed or collapsed is counted apart,
-never dropped.
+never dropped; what was interrupted or killed is not held against a setting.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,9 +44,7 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: ReviewSettings = typed(
-        ReviewSettings, OmegaConf.from_cli([word if "=" in word else f"{word}=???" for word in sys.argv[1:]])
-    )
+    wanted: ReviewSettings = typed(ReviewSettings, OmegaConf.from_cli(_settings(sys.argv[1:])))
     for name, choices in (("mode", ("min", "max")), ("at", ("last", "best"))):
         value = getattr(wanted, name)
         if value is not None and value not in choices:
@@ -62,6 +61,17 @@ def main() -> None:
     show(answer(study, metric, mode, wanted.at))
 
 
+def _settings(words: Sequence[str]) -> list[str]:
+    """What was typed as key=value: a word that is no such thing is the folder (`runs/lr=2` too)."""
+    found = [word if re.match(r"[\w.]+=", word) else f"study={word}" for word in words]
+    folders = [word for word in found if word.startswith("study=")]
+    if len(folders) != 1 or any(word.startswith("study=-") for word in folders):
+        raise LsganError(
+            f"{' '.join(words) or 'no folder'}: one study is reviewed, python -m lsgan.review <folder> [key=value …]"
+        )
+    return found
+
+
 def show(found: Answer) -> None:
     """Prints the tables and the sentences."""
     from rich import get_console
@@ -69,20 +79,20 @@ def show(found: Answer) -> None:
     from rich.text import Text
 
     console = get_console()
-    table = Table(
-        "setting", f"{found.at} {found.metric}", "95% interval", "finished", "not finished", "of them", box=None
-    )
+    columns = ("setting", f"{found.at} {found.metric}", "95% interval", "seeds", "finished", "failed", "not finished")
+    table = Table(*columns, box=None)
     for setting in found.settings:
-        ended = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
-        share = "" if setting.share is None else f"{setting.share.low:.0%} to {setting.share.high:.0%}"
-        failed = setting.num - setting.finished
+        share = (
+            setting.share and f"{setting.failed / (setting.failed + setting.finished):.0%} ({_percent(setting.share)})"
+        )
         table.add_row(
             Text(setting.name),
             f"{setting.mean:.4g}",
             _interval(setting.interval),
+            str(len(setting.seeds)),
             f"{setting.finished} of {setting.num}",
-            f"{failed / setting.num:.0%} ({share})" if setting.num else "",
-            Text(ended),
+            share or "",
+            Text(setting.told([status for status in setting.ended if status != FINISHED])),
         )
     console.print(table)
     for sentence in found.sentences:
@@ -91,6 +101,10 @@ def show(found: Answer) -> None:
 
 def _interval(interval: Interval) -> str:
     return "not known" if interval.low != interval.low else f"{interval.low:.4g} to {interval.high:.4g}"
+
+
+def _percent(share: Interval) -> str:
+    return f"{share.low:.0%} to {share.high:.0%}"
 
 
 def _own(study: Study, key: str) -> str | None:

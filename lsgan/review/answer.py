@@ -11,6 +11,8 @@ from lsgan.review.statistics import Interval, Paired, holm, mean_interval, paire
 from lsgan.review.study import Study
 
 FINISHED = "finished"
+FAILURES = ("failed", "collapsed")  # of a setting; what was stopped, by whom ever, tells nothing against it
+_UNFINISHED = ("interrupted", "killed")
 _SIGNIFICANT = 0.05
 
 
@@ -19,23 +21,42 @@ class Setting(NamedTuple):
 
     Args:
         name: what was chosen.
-        num: runs that have ended, one way or another.
-        finished: how many of them ended well.
-        ended: status -> how many ended so.
-        share: of runs that do not finish, exact interval.
-        mean: of the metric over the seeds that finished; nan if none did.
+        ended: status -> how many runs ended so.
+        seeds: those of which a finished run has the metric, each once.
+        without: finished runs that have no value of the metric, or no seed.
+        share: of failures in the runs that finished or failed, exact interval; None without any.
+        mean: of the metric over the seeds; nan if there is none.
         interval: of that mean.
         going_on: runs that are still trained.
     """
 
     name: str
-    num: int
-    finished: int
     ended: dict[str, int]
+    seeds: Sequence[int]
+    without: int
     share: Interval | None
     mean: float
     interval: Interval
     going_on: int
+
+    @property
+    def num(self) -> int:
+        """Runs that have ended, one way or another."""
+        return sum(self.ended.values())
+
+    @property
+    def finished(self) -> int:
+        """How many of them ended well."""
+        return self.ended.get(FINISHED, 0)
+
+    @property
+    def failed(self) -> int:
+        """How many of them failed or collapsed."""
+        return sum(self.ended.get(status, 0) for status in FAILURES)
+
+    def told(self, statuses: Sequence[str]) -> str:
+        """How many ended so, in words: `1 failed, 2 collapsed`."""
+        return ", ".join(f"{count} {status}" for status, count in self.ended.items() if status in statuses)
 
 
 class Contrast(NamedTuple):
@@ -52,45 +73,55 @@ class Contrast(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a study says about one metric."""
+    """What a study says about one metric.
+
+    `settings` has the best one first. It `is_best` if over the seeds that both finished no other one has a better mean.
+    The metric `compares` unless it is the value of a loss in which the runs differ.
+    """
 
     metric: str
     mode: str
     at: str
-    settings: Sequence[Setting]  # the best one first
+    settings: Sequence[Setting]
     contrasts: Sequence[Contrast]
+    is_best: bool
+    compares: bool
 
     @property
     def sentences(self) -> list[str]:
         """For people: which won, by how much, how sure, and what may not be read from it."""
-        told = [self._winner()]
-        told += [_against(self.settings[0].name, contrast) for contrast in self.contrasts]
-        seeds = min((len(contrast.seeds) for contrast in self.contrasts), default=0)
-        if seeds and 2.0 ** (1 - seeds) >= _SIGNIFICANT:
+        told = [] if self.compares else [_no_comparison(self.metric)]
+        told.append(self._winner())
+        if len({tuple(setting.seeds) for setting in self.settings if setting.seeds}) > 1:
             told.append(
-                f"With {seeds} seeds the exact test cannot give p < .05: the smallest possible p is "
-                f"{_p(2.0 ** (1 - seeds))}. Six seeds can."
+                "The settings have not all finished the same seeds: means of different seeds compare badly, so the "
+                "best one was chosen by the differences over the seeds that both finished."
             )
-        if len(self.contrasts) > 1:
+        told += [_against(self.settings[0].name, contrast) for contrast in self.contrasts]
+        told += _few_seeds(self.contrasts)
+        num = sum(contrast.paired is not None for contrast in self.contrasts)
+        if num > 1:
             told.append(
-                f"{len(self.contrasts)} comparisons were made, and the best of {len(self.settings)} settings was "
+                f"{num} comparisons were made, and the best of {len(self.settings)} settings was "
                 "chosen by the same numbers: p is corrected for that number (Holm)."
             )
-        failing = [setting for setting in self.settings if setting.finished < setting.num]
-        if failing:
-            names = "; ".join(f"{_failures(setting)} of {setting.name}" for setting in failing)
-            told.append(f"Not finished: {names}. Means and differences are of the runs that finished.")
-        going_on = sum(setting.going_on for setting in self.settings)
-        if going_on:
-            told.append(f"{going_on} runs are still trained, and left out.")
-        return told
+        return told + _not_counted(self.settings, self.metric)
 
     def _winner(self) -> str:
         best = self.settings[0]
         what = f"{self.at} {self.metric}, {self.mode} is best"
-        if math.isnan(best.mean):
+        if not best.seeds:
             return f"No run has finished with a {self.metric} ({what})."
-        return f"{best.name}: {best.mean:.4g} over {best.finished} seeds, the best mean ({what})."
+        mean = f"{best.mean:.4g} over {_counted(len(best.seeds), 'seed')}"
+        if not self.is_best:
+            return (
+                f"No setting is best ({what}): over the seeds that both finished, each is worse than another one. "
+                f"Compared here: {best.name}, {mean}."
+            )
+        means = [setting.mean for setting in self.settings if setting.seeds]
+        has_best_mean = best.mean == (min(means) if self.mode == "min" else max(means))
+        why = "the best mean" if has_best_mean else "worse than no other one over the seeds that both finished"
+        return f"{best.name}: {mean}, {why} ({what})."
 
 
 def answer(study: Study, metric: str, mode: str = "min", at: str = "last") -> Answer:
@@ -106,39 +137,75 @@ def answer(study: Study, metric: str, mode: str = "min", at: str = "last") -> An
         LsganError: no run has such a column.
     """
     values = study.values(metric, mode, at)
-    settings = [_setting(name, values[values["setting"] == name]) for name in study.settings]
-    worst = math.inf
-    settings.sort(key=lambda found: worst if math.isnan(found.mean) else found.mean * (1 if mode == "min" else -1))
+    table = _by_seed(values)
+    settings = [_setting(name, values[values["setting"] == name], table) for name in study.settings]
+    sign = 1 if mode == "min" else -1
+    beaten = {setting.name: _beaten(table, setting.name, sign) for setting in settings}
+    settings.sort(
+        key=lambda found: (not found.seeds, beaten[found.name], -len(found.seeds), found.mean * sign)  # nan is last
+    )
     best, others = settings[0], settings[1:]
-    pairs = [_pairs(values, best.name, other.name) for other in others]
+    pairs = [_pairs(table, best.name, other.name) for other in others]
     corrected = iter(holm([pair.p for _, pair in pairs if pair is not None]))
     contrasts = [
         Contrast(other.name, seeds, pair, next(corrected) if pair is not None else math.nan)
         for other, (seeds, pair) in zip(others, pairs, strict=True)
     ]
-    return Answer(metric, mode, at, settings, contrasts)
-
-
-def _setting(name: str, values: pd.DataFrame) -> Setting:
-    ended = values[values["status"] != "running"]
-    good = ended[(ended["status"] == FINISHED) & ended["value"].notna()]["value"].to_numpy(float)
-    num, finished = len(ended), int((ended["status"] == FINISHED).sum())
-    return Setting(
-        name=name,
-        num=num,
-        finished=finished,
-        ended={str(status): int(count) for status, count in ended["status"].value_counts().items()},
-        share=share_interval(num - finished, num) if num else None,
-        mean=float(good.mean()) if len(good) else math.nan,
-        interval=mean_interval(good),
-        going_on=len(values) - num,
+    return Answer(
+        metric, mode, at, settings, contrasts, is_best=beaten[best.name] == 0, compares=_compares(study, metric)
     )
 
 
-def _pairs(values: pd.DataFrame, first: str, second: str) -> tuple[list[int], Paired | None]:
-    """Of the seeds that both finished; of several runs with one seed, which `new=true` makes, their mean."""
+def _compares(study: Study, metric: str) -> bool:
+    """Not the value of a loss (or penalty) of which the runs have different ones, or different targets."""
+    if not metric.startswith("loss/"):
+        return True
+    group = "penalty" if metric == "loss/penalty" else "loss"
+    return not any(key.startswith(f"{group}.") for run in study.runs for key in run.compared.differing)
+
+
+def _no_comparison(metric: str) -> str:
+    what = "penalties" if metric == "loss/penalty" else "losses"
+    return (
+        f"{metric} does not compare these runs: their {what} differ, and the values of different {what} mean different "
+        "things. Choose another column: metric=diversity/fake mode=max, say."
+    )
+
+
+def _by_seed(values: pd.DataFrame) -> pd.DataFrame:
+    """Seed x setting of what finished; of several runs with one seed, which `new=true` makes, their mean."""
     good = values[(values["status"] == FINISHED) & values["value"].notna() & values["seed"].notna()]
-    table = good.pivot_table(index="seed", columns="setting", values="value", aggfunc="mean")
+    return good.pivot_table(index="seed", columns="setting", values="value", aggfunc="mean")
+
+
+def _setting(name: str, values: pd.DataFrame, table: pd.DataFrame) -> Setting:
+    ended = values[values["status"] != "running"]
+    good = table[name].dropna() if name in table else pd.Series(dtype=float)
+    counts = {str(status): int(count) for status, count in ended["status"].value_counts().items()}
+    has_value = (ended["status"] == FINISHED) & ended["value"].notna() & ended["seed"].notna()
+    failed = sum(counts.get(status, 0) for status in FAILURES)
+    decided = failed + counts.get(FINISHED, 0)
+    return Setting(
+        name=name,
+        ended=counts,
+        seeds=[int(seed) for seed in good.index],
+        without=counts.get(FINISHED, 0) - int(has_value.sum()),
+        share=share_interval(failed, decided) if decided else None,
+        mean=float(good.mean()),
+        interval=mean_interval(good.to_numpy(float)),
+        going_on=len(values) - len(ended),
+    )
+
+
+def _beaten(table: pd.DataFrame, name: str, sign: int) -> int:
+    """How many settings have a better mean over the seeds that both finished; those of other seeds do not compare."""
+    if name not in table:
+        return 0
+    return int((table.rsub(table[name], axis=0).mean() * sign > 0).sum())
+
+
+def _pairs(table: pd.DataFrame, first: str, second: str) -> tuple[list[int], Paired | None]:
+    """Of the seeds that both finished."""
     if not {first, second} <= set(table.columns):
         return [], None
     both = table[[first, second]].dropna()
@@ -161,11 +228,57 @@ def _against(best: str, contrast: Contrast) -> str:
     )
 
 
+def _few_seeds(contrasts: Sequence[Contrast]) -> list[str]:
+    """What the exact test cannot find, were the differences as large as can be."""
+    told = [contrast.paired for contrast in contrasts if contrast.paired is not None]
+    smallest = holm([pair.smallest_p for pair in told])
+    few = [(pair.num, p) for pair, p in zip(told, smallest, strict=True) if p >= _SIGNIFICANT]
+    if not few:
+        return []
+    least, most = min(few)[0], max(few)[0]
+    seeds = _counted(most, "paired seed") if least == most else f"{least} to {most} paired seeds"
+    corrected = f", corrected for {len(told)} comparisons" if len(told) > 1 else ""
+    return [
+        f"With {seeds} no difference however large gives p < {_p(_SIGNIFICANT)}: the smallest possible p is "
+        f"{_p(min(p for _, p in few))}{corrected}. {seeds_needed(len(told))} paired seeds can."
+    ]
+
+
+def seeds_needed(num_comparisons: int) -> int:
+    """The fewest paired seeds with which the exact test, corrected for so many comparisons, can give p < .05."""
+    return 1 + math.ceil(math.log2(num_comparisons / _SIGNIFICANT))
+
+
+def _not_counted(settings: Sequence[Setting], metric: str) -> list[str]:
+    """Runs of which means and differences say nothing, and why."""
+    told = []
+    if failing := "; ".join(_failures(setting) for setting in settings if setting.failed):
+        told.append(f"Failed: {failing}. Means and differences are of the runs that finished.")
+    if unfinished := _ended(settings, _UNFINISHED):
+        told.append(f"Unfinished: {unfinished}. They count neither way: the command that began them goes on with them.")
+    others = {status for setting in settings for status in setting.ended} - {FINISHED, *FAILURES, *_UNFINISHED}
+    if damaged := _ended(settings, sorted(others)):
+        told.append(f"Left out: {damaged}. python -m lsgan.runs <folder> tells more of them.")
+    if without := "; ".join(f"{found.without} of {found.name}" for found in settings if found.without):
+        told.append(f"Finished without a {metric}, or without a seed, and left out: {without}.")
+    if going_on := sum(setting.going_on for setting in settings):
+        told.append(f"{going_on} runs are still trained, and left out.")
+    return told
+
+
+def _ended(settings: Sequence[Setting], statuses: Sequence[str]) -> str:
+    return "; ".join(f"{told} of {setting.name}" for setting in settings if (told := setting.told(statuses)))
+
+
 def _failures(setting: Setting) -> str:
-    kinds = ", ".join(f"{count} {status}" for status, count in setting.ended.items() if status != FINISHED)
     assert setting.share is not None
     share = f"95% interval of the share {setting.share.low:.0%} to {setting.share.high:.0%}"
-    return f"{setting.num - setting.finished} of {setting.num} runs ({kinds}; {share})"
+    decided = setting.failed + setting.finished
+    return f"{setting.failed} of {decided} runs ({setting.told(FAILURES)}; {share}) of {setting.name}"
+
+
+def _counted(num: int, what: str) -> str:
+    return f"{'one' if num == 1 else num} {what}{'' if num == 1 else 's'}"
 
 
 def _p(value: float) -> str:

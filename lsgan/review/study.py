@@ -89,9 +89,12 @@ def read_study(path: Path) -> Study:
     """The runs of one study folder.
 
     Raises:
-        LsganError: it holds none.
+        LsganError: it holds none, or several studies: their runs differ in more than what was chosen.
     """
     runs = compared(path)
+    studies = sorted({str(run.record.path.parent) for run in runs})
+    if len(studies) > 1:
+        raise LsganError(f"{path} holds the runs of {len(studies)} studies: name one of {', '.join(studies)}")
     keys = list(dict.fromkeys(key for run in runs for key in run.differing if _makes_a_setting(key)))
     labels: dict[str, str] = {}  # what differs -> how it was typed first
     found = []

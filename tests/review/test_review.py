@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 
 import pytest
 
 from lsgan.errors import LsganError
-from lsgan.review.answer import answer
+from lsgan.review.__main__ import main
+from lsgan.review.answer import answer, seeds_needed
+from lsgan.review.statistics import holm, mean_interval, share_interval
 from lsgan.review.study import read_study
 
 LOSSES = {
@@ -16,8 +19,8 @@ LOSSES = {
 }
 
 
-def write(study, loss, seed, values, status="finished", **config):
-    """A run whose rows have these values of `fid`."""
+def write(study, loss, seed, values, status="finished", /, *, metric="fid", **config):
+    """A run whose rows have these values of the metric."""
     folder = study / f"{loss}-s{seed}"
     folder.mkdir(parents=True)
     config = {"steps": 9, "seed": seed, "loss": LOSSES[loss], "best_metric": "fid", "best_mode": "min", **config}
@@ -25,9 +28,15 @@ def write(study, loss, seed, values, status="finished", **config):
     (folder / "status.json").write_text(json.dumps({"status": status, "step": 9, "reason": None}))
     start = {"event": "start", "step": 0, "overrides": [f"loss={loss}", f"seed={seed}", "steps=9"]}
     (folder / "history.jsonl").write_text(json.dumps(start) + "\n")
-    rows = [{"step": step, "fid": value} for step, value in enumerate(values, start=1)]
+    rows = [{"step": step, metric: value} for step, value in enumerate(values, start=1)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def review(monkeypatch, *words):
+    """The command, in this process."""
+    monkeypatch.setattr("sys.argv", ["review", *words])
+    main()
 
 
 @pytest.fixture
@@ -77,6 +86,136 @@ def test_it_says_what_few_seeds_and_many_comparisons_cannot_tell(study):
     assert "the smallest possible p is" in told
 
 
+def told_of(study, **choices):
+    return "\n".join(answer(read_study(study), "fid", **choices).sentences)
+
+
+def test_seeds_are_those_that_have_a_value_and_each_counts_once(study):
+    write(study, "nsgan", 3, [])  # finished without a row
+    again = write(study / "again", "nsgan", 2, [9.0, 5.0])  # as new=true makes it
+    again.rename(study / "nsgan-s2-2")
+    nsgan = answer(read_study(study), "fid").settings[0]
+    assert (nsgan.seeds, nsgan.finished, nsgan.without) == ([0, 1, 2], 5, 1)
+    assert nsgan.mean == pytest.approx((1 + 2 + 4) / 3)
+    assert nsgan.interval == pytest.approx(mean_interval([1, 2, 4]))
+    told = told_of(study)
+    assert "over 3 seeds" in told
+    assert "Finished without a fid, or without a seed, and left out: 1 of loss=nsgan" in told
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("min", 1), ("max", -1)])
+def test_the_best_is_not_worse_on_every_seed_that_both_finished(tmp_path, mode, sign):
+    """hinge has the better mean of its own seeds, as it failed where the others find it hard."""
+    for seed, value in enumerate([1, 2, 30]):
+        write(tmp_path, "nsgan", seed, [sign * value])
+    for seed, value in enumerate([1.5, 2.5]):
+        write(tmp_path, "hinge", seed, [sign * value])
+    write(tmp_path, "hinge", 2, [], "collapsed")
+    found = answer(read_study(tmp_path), "fid", mode)
+    assert [setting.name for setting in found.settings] == ["loss=nsgan", "loss=hinge"]
+    assert found.contrasts[0].paired.mean == sign * -0.5
+    told = told_of(tmp_path, mode=mode)
+    assert "over 3 seeds, worse than no other one over the seeds that both finished" in told
+    assert "have not all finished the same seeds" in told
+    assert "have not all finished" not in told_of(study_of(tmp_path / "whole", {"nsgan": [1, 2], "hinge": [2, 3]}))
+
+
+def study_of(folder, values):
+    """Finished runs: loss -> a value a seed, None where there is no run."""
+    for loss, numbers in values.items():
+        for seed, value in enumerate(numbers):
+            if value is not None:
+                write(folder, loss, seed, [value])
+    return folder
+
+
+def test_where_each_is_worse_than_another_one_no_setting_is_best(tmp_path):
+    values = {"nsgan": [1, None, 2], "hinge": [2, 1, None], "wgan": [None, 2, 1]}
+    told = told_of(study_of(tmp_path, values))
+    assert "No setting is best (last fid, min is best): over the seeds that both finished, each is worse" in told
+
+
+def test_a_setting_that_finished_other_seeds_alone_is_not_compared(tmp_path):
+    told = told_of(study_of(tmp_path, {"nsgan": [3, 3], "hinge": [4, 4], "wgan": [None, None, 1]}))
+    assert told.startswith("loss=nsgan: 3 over 2 seeds, worse than no other one")
+    assert "Against loss=wgan: no seed that both finished" in told
+
+
+@pytest.mark.parametrize(
+    ("losses", "num", "told"),
+    [
+        (2, 5, "With 5 paired seeds no difference however large gives p < .05: the smallest possible p is .0625. 6 "),
+        (2, 6, None),
+        (3, 6, "the smallest possible p is .0625, corrected for 2 comparisons. 7 paired seeds can."),
+        (3, 7, None),
+        (2, 1, "With one paired seed no difference however large"),
+    ],
+)
+def test_how_many_seeds_can_tell_anything_is_said_for_as_many_comparisons(tmp_path, losses, num, told):
+    """Each setting is better than the next on every seed: where p < .05 is possible, it is given."""
+    values = {loss: [seed + 10.0 * place for seed in range(num)] for place, loss in enumerate([*LOSSES][:losses])}
+    found = answer(read_study(study_of(tmp_path, values)), "fid")
+    said = "\n".join(found.sentences)
+    assert told in said if told else "paired seeds can" not in said
+    assert all((contrast.corrected_p < 0.05) == (told is None) for contrast in found.contrasts)
+    assert "1 seeds" not in said
+
+
+def test_seeds_that_are_too_few_are_named_where_settings_have_different_ones(study):
+    told = told_of(study)  # 3 seeds with hinge, one with wgan
+    assert "With 1 to 3 paired seeds no difference" in told
+    assert "the smallest possible p is .5, corrected for 2 comparisons. 7 paired seeds can." in told
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 10])
+def test_the_seeds_that_are_needed_are_the_fewest(num):
+    seeds = seeds_needed(num)
+    assert holm([2.0 ** (1 - seeds)] * num)[0] < 0.05 <= holm([2.0 ** (2 - seeds)] * num)[0]
+
+
+def test_what_was_stopped_is_no_failure_of_the_setting(study):
+    write(study, "hinge", 3, [1.0], "interrupted")
+    write(study, "hinge", 4, [1.0], "running")  # nobody holds it: killed
+    write(study, "hinge", 5, [1.0], "failed")
+    hinge = answer(read_study(study), "fid").settings[1]
+    assert (hinge.num, hinge.finished, hinge.failed) == (6, 3, 1)
+    assert hinge.share == pytest.approx(share_interval(1, 4))
+    told = told_of(study)
+    assert "1 of 4 runs (1 failed; 95%" in told
+    assert "Unfinished: 1 interrupted, 1 killed of loss=hinge" in told
+
+
+NONE = {"penalty": {"_target_": "lsgan.penalties.NoPenalty"}}
+R1 = {"penalty": {"_target_": "lsgan.penalties.R1", "r1_gamma": 10.0}}
+LSGAN = {"_target_": "lsgan.losses.LeastSquares", "b": 1, "c": 0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "first", "second", "compares"),
+    [
+        ("loss/generator", {}, {"loss": LOSSES["hinge"]}, False),
+        ("loss/discriminator", {"loss": {**LSGAN, "a": -1}}, {"loss": {**LSGAN, "a": 0}}, False),
+        ("loss/generator", {}, {"batch_size": 8}, True),
+        ("loss/generator", NONE, R1, True),  # is logged without the penalty
+        ("loss/penalty", NONE, R1, False),
+        ("diversity/fake", {}, {"loss": LOSSES["hinge"]}, True),
+    ],
+)
+def test_it_warns_where_a_metric_means_something_else_in_each_run(tmp_path, metric, first, second, compares):
+    write(tmp_path, "nsgan", 0, [1.0], metric=metric, **first)
+    write(tmp_path, "nsgan", 1, [2.0], metric=metric, **second)
+    told = answer(read_study(tmp_path), metric).sentences[0]
+    assert told.startswith(f"{metric} does not compare these runs") != compares
+
+
+def test_a_study_without_a_finished_run_has_no_winner(tmp_path):
+    write(tmp_path, "nsgan", 0, [1.0], "collapsed")
+    write(tmp_path, "hinge", 0, [1.0], "interrupted")
+    told = told_of(tmp_path)
+    assert told.startswith("No run has finished with a fid")
+    assert "1 of 1 runs (1 collapsed" in told
+
+
 def test_where_more_is_better_the_largest_wins(study):
     assert answer(read_study(study), "fid", "max").settings[0].name == "loss=wgan"
 
@@ -113,8 +252,25 @@ def test_a_damaged_run_is_a_row_of_its_own_kind(study):
     assert (nsgan.name, nsgan.ended["damaged"]) == ("loss=nsgan", 1)
 
 
+def test_several_studies_are_not_averaged_as_one(tmp_path):
+    write(tmp_path / "digits", "nsgan", 0, [1.0])
+    write(tmp_path / "mnist", "nsgan", 0, [9.0])
+    message = f"{tmp_path} holds the runs of 2 studies: name one of {tmp_path / 'digits'}, {tmp_path / 'mnist'}"
+    with pytest.raises(LsganError, match=f"^{re.escape(message)}$"):
+        read_study(tmp_path)
+    assert len(read_study(tmp_path / "digits").runs) == 1
+    assert len(read_study(tmp_path / "digits/nsgan-s0").runs) == 1  # one run is no comparison, and no mistake
+
+
+@pytest.mark.parametrize("typed", ["{}", "study={}"])
+def test_the_folder_may_be_typed_as_for_lsgan_runs(tmp_path, monkeypatch, capsys, typed):
+    write(tmp_path / "lr=2", "nsgan", 0, [1.0])
+    review(monkeypatch, typed.format(tmp_path / "lr=2"))
+    assert "the one setting: 1 over one seed" in capsys.readouterr().out
+
+
 def test_the_command(study, python):
-    told = python("-m", "lsgan.review", f"study={study}", COLUMNS="150").stdout
+    told = python("-m", "lsgan.review", f"{study}", COLUMNS="150").stdout
     assert "loss=nsgan" in told
     assert "95% interval" in told
     csv = study / "rows.csv"
@@ -129,21 +285,24 @@ def test_the_command(study, python):
         (["metric=nothing"], "choose one of fid"),
         (["mode=best"], "mode=best must be min or max"),
         (["at=first"], "at=first must be last or best"),
+        (["another"], "another: one study is reviewed, python -m lsgan.review <folder>"),
+        (["--csv"], "--csv: one study is reviewed"),
+        (["metrics=fid"], r"metrics is read by nothing \(did you mean metric"),
         (["csv=no/such/folder.csv"], "csv=no/such/folder.csv cannot be written"),
     ],
 )
 def test_mistakes_of_the_command(study, monkeypatch, words, message):
-    from lsgan.review.__main__ import main
-
-    monkeypatch.setattr("sys.argv", ["review", f"study={study}", *words])
     with pytest.raises(LsganError, match=message):
-        main()
+        review(monkeypatch, f"study={study}", *words)
+
+
+@pytest.mark.parametrize("words", [[], ["metric=fid"]])
+def test_without_a_folder_it_says_how_to_name_one(monkeypatch, words):
+    with pytest.raises(LsganError, match=r"one study is reviewed, python -m lsgan.review <folder>"):
+        review(monkeypatch, *words)
 
 
 def test_without_a_metric_of_their_own_one_must_be_named(tmp_path, monkeypatch):
-    from lsgan.review.__main__ import main
-
     write(tmp_path, "nsgan", 0, [1.0], best_metric=None)
-    monkeypatch.setattr("sys.argv", ["review", f"study={tmp_path}"])
     with pytest.raises(LsganError, match=r"metric=<a column of metrics.jsonl> must be given"):
-        main()
+        review(monkeypatch, str(tmp_path))
