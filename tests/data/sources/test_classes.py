@@ -96,6 +96,21 @@ def test_stylegans_folders_are_no_classes_however_the_images_are_called(understo
     assert understood(*images)[0] == "the 2 folders 00000, 00001"
 
 
+@pytest.mark.parametrize(
+    ("images", "folders"),
+    [
+        ([f"000{i // 3 + 1}/{i}.png" for i in range(9)], "the 3 folders 0001, 0002, 0003"),
+        (["1999/0.png", "1999/1.png", "2000/2.png"], "the 2 folders 1999, 2000"),
+        ([f"0000{i}/{i}.png" for i in range(3)], "the 3 folders 00000, 00001, 00002"),
+        ([f"faces/{i // 3:02d}/{i}.png" for i in range(6)], "the 2 folders 00, 01"),
+    ],
+)
+def test_numbers_are_classes_unless_a_tool_counted_them(understood, images, folders):
+    told, classes = understood(*images)
+    assert told == folders
+    assert classes == {name: name.split("/")[-2] for name in images}
+
+
 PETS = ["train/cat/1.png", "train/cat/2.png", "train/dog/1.png", "val/cat/3.png", "val/dog/2.png"]
 
 
