@@ -28,6 +28,7 @@ from lsgan.errors import LsganError
 from lsgan.files import write_atomically
 
 FORMAT_VERSION = 2
+_READING_VERSION = 2  # of the rules what splits and classes are; one more whenever some place is understood otherwise
 
 ImageArray = npt.NDArray[np.uint8]
 
@@ -107,9 +108,14 @@ def noted_reading(meta: dict[str, Any]) -> Reading | None:
         return None
 
 
+def is_read_by_our_rules(meta: dict[str, Any]) -> bool:
+    """Whether its place would be understood so today, unlike what an earlier version may have made of it."""
+    return noted_reading(meta) is not None and meta["reading"].get("version") == _READING_VERSION
+
+
 def reading_note(reading: Reading) -> dict[str, Any]:
     """The same as store.json keeps it."""
-    return {"told": reading.told, **reading.splits._asdict()}
+    return {"version": _READING_VERSION, "told": reading.told, **reading.splits._asdict()}
 
 
 def note_reading(folder: Path, reading: Reading) -> None:

@@ -14,7 +14,7 @@ from lsgan.data.sources.classes import names_of
 from lsgan.data.sources.labels import are_numbers
 from lsgan.data.sources.source import Source
 from lsgan.data.sources.splits import ALL, are_splits, choose
-from lsgan.data.store import Recipe, Store, note_reading, noted_reading, read_meta
+from lsgan.data.store import Recipe, Store, is_read_by_our_rules, note_reading, noted_reading, read_meta
 from lsgan.errors import LsganError
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class ImageFolder(ImageDataset):
         places otherwise: where what they packed differs from what is there, another store is made."""
         for folder, meta in self._metas(data_dir):
             made_by = {key: value for key, value in meta["recipe"].items() if key != "split"}
-            if made_by == recipe.settings() and noted_reading(meta) and self._is_wanted(meta):
+            if made_by == recipe.settings() and is_read_by_our_rules(meta) and self._is_wanted(meta):
                 return folder
         splits = self._look.reading.splits
         recipe = replace(recipe, split=None if splits.all_taken else ", ".join(splits.taken))

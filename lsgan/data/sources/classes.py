@@ -37,7 +37,7 @@ def names_of(classes: Sequence[str]) -> str:
 
 def of_splits(images: Sequence[str], place: Place, asked: Sequence[str] | None) -> tuple[Sequence[str], Splits, str]:
     """The images of the splits that are asked for (`splits.choose`), which those are, and that for people."""
-    depth = split_depth({_folder(name) for name in images})
+    depth = split_depth(map(_folder, images))
     if depth is None:
         return images, choose(place.where, [], asked), ""
     split = [_part(name, depth) for name in images]
@@ -67,7 +67,7 @@ def find_labels(images: Sequence[str], everything: Sequence[str], place: Place) 
     empty = [path for path, listed in lists.items() if listed is not None]
     if empty:
         return None, f"none ({empty[0]} says that there are no labels)"
-    return _by_folders(images, is_stylegans=any(path.endswith("dataset.json") for path in lists))
+    return _by_folders(images, everything, is_stylegans=any(path.endswith("dataset.json") for path in lists))
 
 
 def _lists(common: str, place: Place) -> dict[str, dict[str, str] | None]:
@@ -113,10 +113,10 @@ def _by_list(
     return labels, told + (f"; named there and missing: {len(gone):,}, first {min(gone)}" if gone else "")
 
 
-def _by_folders(images: Sequence[str], is_stylegans: bool) -> tuple[Labels | None, str]:
+def _by_folders(images: Sequence[str], everything: Sequence[str], is_stylegans: bool) -> tuple[Labels | None, str]:
     names = images
-    while (depth := split_depth({_folder(name) for name in names})) is not None:
-        names = [_without(name, depth) for name in names]
+    while (depth := split_depth(map(_folder, everything))) is not None:  # seg_train alone would be no split
+        names, everything = ([_without(name, depth) for name in those] for those in (names, everything))
     skip = len(common_folder(names))
     folders = sorted({name[skip:].partition("/")[0] for name in names if "/" in name[skip:]})
     if not folders:

@@ -52,25 +52,48 @@ def are_numbers(folders: Iterable[str]) -> bool:
 
 
 def are_parts(names: Sequence[str]) -> bool:
-    """Whether the folders that hold these images only number the parts of a whole, as StyleGAN's 00000, 00001, … do:
-    numbers (`are_numbers`), and the images are numbered on from one folder to the next, or have no numbers and each its
-    own name. In classes that are called so they are numbered anew in each.
+    """Whether the folders that hold these images only number the parts of a whole, as tools do that write so many
+    into each: numbers (`are_numbers`), and
+
+    - each is the thousand of its images' numbers: 00001/img00001234.png (StyleGAN), 01000/01234.png (FFHQ), or
+    - they count 0, 1, 2, … or 0, n, 2n, …, each but the last holds n > 1 images, and the images are numbered on from
+      one folder to the next, or have no numbers and each its own name.
+
+    All else that is called by numbers (years, persons, species) is classes.
 
     Args:
         names: as `class_folders` takes them.
     """
     skip = len(common_folder(names))
-    parts: dict[str, list[str]] = {}
-    for name in names:
+    parts: dict[str, list[str]] = {}  # the images' names without suffix
+    for name in sorted(names):
         folder, _, file = name[skip:].partition("/")
-        parts.setdefault(folder, []).append(file)
-    if not are_numbers(parts):
-        return False
-    files = [file for folder in sorted(parts) for file in parts[folder]]
-    if not all(re.search(r"\d", PurePosixPath(file).stem) for file in files):
-        return len(set(files)) == len(files)
-    spans = [[_last_number(file) for file in parts[folder]] for folder in sorted(parts)]
-    return all(max(before) < min(after) for before, after in pairwise(spans))
+        parts.setdefault(folder, []).append(PurePosixPath(file).stem)
+    return len(parts) > 1 and are_numbers(parts) and (_are_thousands(parts) or (_are_equal(parts) and _run_on(parts)))
+
+
+def _are_thousands(parts: dict[str, list[str]]) -> bool:
+    """StyleGAN's count from 0; FFHQ's may be some of all, for hardly any classes are called 01000, 02000, …"""
+    thousands = {folder: {_last_number(stem) // 1000 for stem in stems} for folder, stems in parts.items()}
+    from_zero = any(int(folder) == 0 for folder in parts)
+    return (from_zero and all(found == {int(folder)} for folder, found in thousands.items())) or all(
+        len(folder) == 5 and found == {int(folder) / 1000} for folder, found in thousands.items()
+    )
+
+
+def _are_equal(parts: dict[str, list[str]]) -> bool:
+    *full, last = map(len, parts.values())
+    size, counted = full[0], [int(folder) for folder in parts]
+    ours = [list(range(0, len(parts) * step, step)) for step in (1, size)]
+    return counted in ours and size > 1 and set(full) == {size} and last <= size
+
+
+def _run_on(parts: dict[str, list[str]]) -> bool:
+    numbers = [[_last_number(stem) for stem in stems] for stems in parts.values()]
+    if any(-1 in those for those in numbers):
+        stems = [stem for those in parts.values() for stem in those]
+        return len(set(stems)) == len(stems)
+    return all(max(before) < min(after) for before, after in pairwise(numbers))
 
 
 def listed_name(name: object) -> str:
@@ -217,5 +240,6 @@ def _order(label: str) -> tuple[bool, int, str]:
     return (not is_number, int(label) if is_number else 0, label)
 
 
-def _last_number(file: str) -> int:
-    return int(re.findall(r"\d+", PurePosixPath(file).stem)[-1])
+def _last_number(stem: str) -> int:
+    """-1 if there is none."""
+    return int(([-1, *re.findall(r"\d+", stem, re.ASCII)])[-1])

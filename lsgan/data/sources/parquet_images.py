@@ -84,7 +84,7 @@ class ParquetImages:
 def _of_splits(where: Path, names: Sequence[str], asked: Sequence[str] | None) -> tuple[Sequence[str], Splits]:
     """The files of the splits that are asked for: data/train-00000-of-00002.parquet as data/train/0000.parquet."""
     places = [_as_folder(name) for name in names]
-    depth = split_depth(places)
+    depth = split_depth(set(places))  # one split may have many files
     if depth is None:
         return names, Splits()  # a column may tell
     split = [place.split("/")[depth] if place.count("/") >= depth else "" for place in places]

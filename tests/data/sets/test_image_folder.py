@@ -247,6 +247,30 @@ def test_a_store_of_an_earlier_version_is_not_used_where_it_meant_something_else
     assert len(stores(tmp_path)) == 2
 
 
+def test_a_reading_by_earlier_rules_is_looked_at_again(tmp_path, monkeypatch):
+    for name in ("cat/1", "dog/1", "vehicle/train/1", "vehicle/test/1"):
+        (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "x" / f"{name}.png")
+
+    def noted_before(store):
+        meta = json.loads((store.folder / "store.json").read_text())
+        reading = {key: value for key, value in meta["reading"].items() if key != "version"}
+        (store.folder / "store.json").write_text(json.dumps({**meta, "reading": reading}))
+        return store.folder
+
+    right = noted_before(folder(tmp_path / "x").prepare(tmp_path))
+    monkeypatch.setattr(ImageFolder, "open_source", None)  # nothing is packed
+    assert folder(tmp_path / "x").prepare(tmp_path).folder == right
+    monkeypatch.undo()
+    shutil.rmtree(right)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("lsgan.data.sources.splits._MOST", 0.0)
+        wrong = noted_before(folder(tmp_path / "x").prepare(tmp_path))
+    new = folder(tmp_path / "x").prepare(tmp_path)
+    assert (new.folder != wrong, len(new.images), new.classes) == (True, 4, ["cat", "dog", "vehicle"])
+    assert folder(tmp_path / "x").prepare(tmp_path).folder == new.folder
+
+
 def test_numbered_folders_that_an_earlier_version_took_for_classes(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:

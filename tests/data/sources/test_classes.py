@@ -96,6 +96,21 @@ def test_stylegans_folders_are_no_classes_however_the_images_are_called(understo
     assert understood(*images)[0] == "the 2 folders 00000, 00001"
 
 
+@pytest.mark.parametrize(
+    ("images", "folders"),
+    [
+        ([f"000{i // 3 + 1}/{i}.png" for i in range(9)], "the 3 folders 0001, 0002, 0003"),
+        (["1999/0.png", "1999/1.png", "2000/2.png"], "the 2 folders 1999, 2000"),
+        ([f"0000{i}/{i}.png" for i in range(3)], "the 3 folders 00000, 00001, 00002"),
+        ([f"faces/{i // 3:02d}/{i}.png" for i in range(6)], "the 2 folders 00, 01"),
+    ],
+)
+def test_numbers_are_classes_unless_a_tool_counted_them(understood, images, folders):
+    told, classes = understood(*images)
+    assert told == folders
+    assert classes == {name: name.split("/")[-2] for name in images}
+
+
 PETS = ["train/cat/1.png", "train/cat/2.png", "train/dog/1.png", "val/cat/3.png", "val/dog/2.png"]
 
 
@@ -140,6 +155,35 @@ def test_another_split_if_asked_for(understood):
             4,
         ),
         (["1.png", "train/cat/2.png", "train/dog/3.png", "val/cat/4.png"], "the 2 folders cat, dog", 2),
+        (
+            [f"{f}/{i}.png" for f in ("cat", "dog", "vehicle/train", "vehicle/test") for i in range(3)],
+            "the 3 folders cat, dog, vehicle",
+            12,
+        ),
+        (
+            [f"seg_{s}/seg_{s}/{f}{s}.png" for s in ("train", "test", "pred") for f in ("sea/", "street/")],
+            "the 2 folders sea, street (seg_train/ of seg_train, seg_test, seg_pred)",
+            2,
+        ),
+        (["train1/cat/a.png", "train1/dog/b.png", "test1/c.png"], "the 2 folders cat, dog", 2),
+        (
+            ["images_train/a/1.png", "images_train/b/2.png", "images_test/a/3.png"],
+            "the 2 folders a, b (images_train/ of images_train, images_test)",
+            2,
+        ),
+        (["train_0/a.png", "train_1/b.png", "test_0/c.png"], "none (all images are in one folder)", 2),
+        (
+            ["hq_train/a.png", "lq_train/b.png", "hq_test/c.png"],
+            "none (all images are in one folder) (hq_train/, lq_train/ of hq_train, lq_train, hq_test)",
+            2,
+        ),
+        (
+            ["cat/hq_train/a.png", "dog/hq_train/b.png", "dog/hq_test/c.png"],
+            "the 2 folders cat, dog (hq_train/ of hq_train, hq_test)",
+            2,
+        ),
+        (["train/1/a.png", "train/2/b.png", "unlabeled/c.png", "unlabeled/d.png"], "the 2 folders 1, 2", 2),
+        (["freight_train/1.png", "bullet_train/2.png"], "the 2 folders bullet_train, freight_train", 2),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )  # fmt: skip

@@ -188,7 +188,9 @@ def numbered(num, per_folder, width=5, name="{i:08d}.png"):
         numbered(10, 3, name="img{i:08d}.png"),  # StyleGAN
         [f"{i // 3 * 3:05d}/{i:05d}.png" for i in range(10)],  # FFHQ
         numbered(4, 2, width=4, name="p_{i}.png"),
-        ["x/00000/a.png", "x/00001/b.png"],
+        ["x/00000/a.png", "x/00000/b.png", "x/00001/c.png"],
+        [f"{i // 1000:05d}/img{i:08d}.png" for i in (0, 7, 1234, 2000, 2001, 2999)],  # some of StyleGAN's
+        [f"{i // 1000 * 1000:05d}/{i:05d}.png" for i in (60001, 61000, 61999)],  # of FFHQ's
     ],
 )
 def test_folders_that_number_parts_of_a_whole(names):
@@ -203,6 +205,18 @@ def test_folders_that_number_parts_of_a_whole(names):
         numbered(10, 3, name="{i:05d}_{j:05d}.ppm"),  # GTSRB: numbered anew in each
         numbered(10, 3, name="{j}.png"),
         ["00000/a.png", "00001/a.png"],
+        [f"000{i // 3 + 1}/{i}.png" for i in range(9)],  # one running counter
+        [f"000{i // 3 + 1}/{i:06d}.png" for i in range(9)],
+        [f"0000{c}/{i}.png" for c, those in enumerate((range(3), range(3, 9), range(9, 11))) for i in those],
+        ["1999/0.png", "1999/1.png", "2000/2.png", "2000/3.png"],
+        ["1999/1999-01.png", "1999/1999-02.png", "2000/2000-03.png"],
+        [f"{year}/{year}{i}.png" for year in (1999, 2000) for i in range(3)],
+        [f"0000{i}/{i}.png" for i in range(3)],  # persons with one image each
+        [f"0000{i}/{name}.png" for i, name in enumerate("abc")],
+        [f"{i}/face{i}.png" for i in (10043, 20317, 20318)],
+        [f"{c}000/{c}00{j}.png" for c in (1, 2) for j in range(3)],
+        [f"0000{i}/{i}00{j}.png" for i in (1, 2, 3) for j in range(2)],  # numbered by class
+        ["00000/a.png", "00000/b.png", "00002/c.png", "00002/d.png", "00003/e.png"],
         ["0000/1.png", "00001/2.png"],
         ["cat/1.png", "00001/2.png"],
     ],
