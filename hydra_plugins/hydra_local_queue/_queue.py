@@ -183,6 +183,7 @@ class Queue:
         where = f" on device {slot.device}" if slot.device is not None else ""
         self._screen.say(f"job {job.number} {job.label}: starts{where}")
         arguments = command(job.overrides, self._hydra_overrides)
+        self._knowing.begins(job)
         with open(output, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"$ python {' '.join(arguments)}\n")
         return Running(job, slot, Process(arguments, slot.environment, output))

@@ -17,7 +17,7 @@ from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
 from lsgan.tracking.run_record import RunRecord
 
-_PLAN, _PROGRESS, _BESIDE = "plan", "progress", "beside"  # what is kept of a job
+_PLAN, _PROGRESS, _BESIDE, _STARTS = "plan", "progress", "beside", "starts"  # what is kept of a job
 
 
 class TrainJobs(Jobs):
@@ -62,6 +62,9 @@ class TrainJobs(Jobs):
                 found.setdefault(repr(sorted(dataset.items(), key=str)), job.overrides)
         return [["-m", "lsgan.prepare", *overrides] for overrides in found.values()]
 
+    def begins(self, job: Job) -> None:
+        job.memory[_STARTS] = _starts(self._folder(job))
+
     def progress(self, job: Job) -> Mapping[str, str]:
         """The last row, by column."""
         seen = self._seen(job)
@@ -80,10 +83,10 @@ class TrainJobs(Jobs):
         }
 
     def outcome(self, job: Job, exit_code: int, last_line: str) -> Outcome:
-        """As the run folder says, if it says how the run ended."""
+        """As the run folder says, if it says how the run ended that this process has begun, not an earlier one."""
         found = super().outcome(job, exit_code, last_line)
         folder = self._folder(job)
-        if found.is_good or folder is None:
+        if found.is_good or folder is None or _starts(folder) <= job.memory.get(_STARTS, 0):
             return found
         status = RunRecord(folder).status
         ended = status.name in ("failed", "collapsed", "interrupted")
@@ -147,6 +150,12 @@ def _named(planned: Plan) -> Path | None:
         return last_begun(study, settings.seed, planned.typed)
     folder = study / settings.run
     return folder if (folder / "config.yaml").exists() else None
+
+
+def _starts(folder: Path | None) -> int:
+    """How often the run has been begun or gone on with."""
+    history = [] if folder is None else RunRecord(folder).history
+    return sum(entry.get("event") == "start" for entry in history)
 
 
 def _task(config: DictConfig) -> DictConfig:
