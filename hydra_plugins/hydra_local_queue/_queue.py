@@ -1,5 +1,6 @@
 """The queue: jobs wait, start where there is room, run, and end."""
 
+import os
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from hydra_plugins.hydra_local_queue._stop import Stop, requests
 
 _UNFINISHED = {"not begun", "interrupted", "killed"}
 _TICK = 0.1  # seconds between two looks at the processes
-_HELD_SECONDS = 60.0
+_SAVE_SECONDS = 60.0  # for a job that has been asked to save and end
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Queue:
 
     def wait_for(self, jobs: Iterable[Job]) -> None:
         """Until none of them is still saving: a command that was killed a moment ago has asked them to."""
-        end = time.monotonic() + _HELD_SECONDS
+        end = time.monotonic() + _SAVE_SECONDS
         while any(job.outcome is None and self._knowing.is_held(job) for job in jobs) and time.monotonic() < end:
             time.sleep(_TICK)
 
@@ -154,8 +155,7 @@ class Queue:
                     self._look(feed, running)
                 time.sleep(_TICK)
         finally:  # an error of the queue's own must leave nothing behind
-            for one in running:
-                one.process.kill()
+            _end(running, stop)
 
     def _look(self, feed: Feed, running: Sequence[Running]) -> None:
         """At the running jobs, for people and for the feed."""
@@ -184,8 +184,12 @@ class Queue:
         self._screen.say(f"job {job.number} {job.label}: starts{where}")
         arguments = command(job.overrides, self._hydra_overrides)
         self._knowing.begins(job)
-        with open(output, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"$ python {' '.join(arguments)}\n")
+        try:
+            with open(output, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"$ python {' '.join(arguments)}\n")
+        except OSError as error:  # no reason to lose the jobs that run
+            self._screen.say(f"  its output is lost: {output} cannot be written ({error.strerror or error})", bad=True)
+            output = Path(os.devnull)
         return Running(job, slot, Process(arguments, slot.environment, output))
 
     def _end(self, ended: Running) -> None:
@@ -212,3 +216,15 @@ class Queue:
         again = "; the same command goes on" if counts.keys() & _UNFINISHED else ""
         self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
         sys.stdout.flush()
+
+
+def _end(running: Sequence[Running], stop: Stop) -> None:
+    """Asks jobs to save and end; those that have not after a while, or when somebody asks again, are killed."""
+    alive = [one.process for one in running if one.process.exit_code() is None]
+    for process in alive:
+        process.send(signal.SIGTERM)
+    end, times = time.monotonic() + _SAVE_SECONDS, stop.times
+    while any(process.exit_code() is None for process in alive) and time.monotonic() < end and stop.times == times:
+        time.sleep(_TICK)
+    for process in alive:
+        process.kill()

@@ -1,0 +1,75 @@
+"""The queue in this process: what becomes of its jobs when something of its own goes wrong."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_local_queue import _queue
+from hydra_plugins.hydra_local_queue._job import Job, Jobs
+from hydra_plugins.hydra_local_queue._slots import Slot
+
+SAVES = """
+import pathlib, signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+pathlib.Path("begun").touch()
+signal.sigwait([signal.SIGTERM])
+time.sleep(0.3)
+pathlib.Path("saved").touch()
+"""
+DEAF = SAVES.replace("time.sleep(0.3)", "time.sleep(100)")
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """Makes a queue whose jobs are code, run in tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_queue, "command", lambda overrides, hydra_overrides: list(overrides))
+    return lambda knowing: _queue.Queue(knowing, [Slot(0, {})], tmp_path / "out", ())
+
+
+def listed(code):
+    return _queue.Listed([Job(0, ["-c", code], "job", DictConfig({}))])
+
+
+class Wrong(Jobs):
+    """Cannot tell how a job stands, once it is begun."""
+
+    def progress(self, job):
+        if Path("begun").exists():
+            raise ZeroDivisionError
+        return {}
+
+
+def test_an_error_of_its_own_lets_jobs_save(queue, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        queue(Wrong()).run(listed(SAVES))
+    assert (tmp_path / "saved").exists()
+
+
+def test_asked_again_it_kills_them(queue, tmp_path):
+    def ask():
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        time.sleep(2)  # it waits for the job by now
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=ask).start()
+    begun = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        queue(Wrong()).run(listed(DEAF))
+    assert time.monotonic() - begun < 30
+    assert not (tmp_path / "saved").exists()
+
+
+def test_a_log_that_cannot_be_written_costs_the_log_alone(queue, tmp_path, capsys):
+    (tmp_path / "out" / "job-0.log").mkdir(parents=True)
+    feed = listed("open('ran', 'w')")
+    queue(Jobs()).run(feed)
+    assert feed.jobs[0].outcome.is_good
+    assert (tmp_path / "ran").exists()
+    assert "its output is lost: " in capsys.readouterr().out
