@@ -21,6 +21,7 @@ from lsgan.config import CONF_DIR, all_keys, composed
 from lsgan.config.places import is_group
 from lsgan.config.saved import REMOVED
 from lsgan.errors import LsganError
+from lsgan.world import World
 
 _LISTS = ("observe",)  # groups of which several choices make one config
 
@@ -61,6 +62,7 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
     for override in typed:
         _check_choice(override, is_sweep=is_sweep)
     if is_sweep:
+        _check_one_process()
         typed = _with_named_sweep(typed)
         _check_jobs(typed)
         return flags + for_saved_config(_forced_for_choices(overrides, typed))
@@ -167,12 +169,22 @@ def _check_sweep(words: Sequence[str], *, is_sweep: bool) -> None:
         raise LsganError(f"{named[0]} is many runs, which takes -m: python train.py -m {named[0]}")
 
 
+def _check_one_process() -> None:
+    """Raises LsganError under torchrun, whose ranks would each run the whole sweep."""
+    size = World.from_environment().size
+    if size > 1:
+        raise LsganError(
+            f"-m under torchrun: each of its {size} processes would run the whole sweep; start the runs one by one, "
+            "each by torchrun without -m, or the sweep without torchrun"
+        )
+
+
 def _check_settings_of_sweeps(typed: Sequence[Override], *, is_sweep: bool) -> None:
     """Raises LsganError if one is typed that nobody would heed: a dry run would train, workers would not be there."""
     others = [o.input_line for o in typed if o.key_or_group == "hydra/launcher" and o.value() not in _QUEUES]
     may_search = _is_search(typed) or any(override.key_or_group == "sweep" for override in typed)
     for override in typed:
-        key, line = override.key_or_group, override.input_line
+        key, line = override.key_or_group, override.input_line or ""
         if key not in (*OF_QUEUE, *OF_SEARCH) or _is_default(override):
             continue
         if not is_sweep:
@@ -192,7 +204,8 @@ def _is_default(override: Override) -> bool:
     """Whether it says what conf/train.yaml says, and so nothing."""
     if override.is_sweep_override() or override.is_delete():
         return False
-    return bool(override.value() == OmegaConf.load(CONF_DIR / "train.yaml")[override.key_or_group])
+    default = OmegaConf.select(OmegaConf.load(CONF_DIR / "train.yaml"), override.key_or_group)
+    return bool(override.value() == default)
 
 
 def _with_named_sweep(typed: Sequence[Override]) -> list[Override]:

@@ -90,6 +90,18 @@ def test_what_is_sound_stays_as_it_is(typed):
     assert [word.removeprefix("++") for word in for_hydra(typed.split())] == typed.split()
 
 
+def test_a_sweep_under_torchrun_is_refused(monkeypatch):
+    told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert for_hydra(["seed=1"]) == ["seed=1"]
+    with pytest.raises(LsganError, match=r"^-m under torchrun: each of its 2 processes would run the whole sweep; "):
+        for_hydra(["-m", "seed=1,2"])
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "0")
+    assert for_hydra(["-m", "seed=1,2"]) == ["-m", "seed=1,2"]
+
+
 def test_what_is_about_the_sweep_is_kept_from_its_jobs():
     queue = OmegaConf.load(CONF_DIR / "hydra/launcher/queue.yaml")
     assert set(queue.leave_out) == {"sweep", *OF_QUEUE, *OF_SEARCH}

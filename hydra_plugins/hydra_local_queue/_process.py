@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 _LAST_BYTES = 4096
+_OF_TORCHRUN = re.compile(r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCHELASTIC_.*")
 
 if sys.platform == "linux":
     _libc = ctypes.CDLL(None)
@@ -24,12 +26,13 @@ class Process:
 
     Args:
         arguments: of Python.
-        environment: in addition to this process's own.
+        environment: in addition to this process's own, of which a place among torchrun's processes is left out.
         output: file to write to, behind what is there; None: where this process writes.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path | None = None) -> None:
         self.started, self.output = time.monotonic(), output
+        own = {name: value for name, value in os.environ.items() if not _OF_TORCHRUN.fullmatch(name)}
         file = None if output is None else open(output, "ab")  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
@@ -37,7 +40,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT if file else None,
-                env={**os.environ, **environment},
+                env={**own, **environment},
                 start_new_session=True,
                 preexec_fn=_end_with(os.getpid()) if sys.platform == "linux" else None,
             )
