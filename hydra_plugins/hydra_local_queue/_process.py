@@ -34,6 +34,7 @@ class Process:
         self.started, self.output = time.monotonic(), output
         own = {name: value for name, value in os.environ.items() if not _OF_TORCHRUN.fullmatch(name)}
         file = None if output is None else open(output, "ab")  # noqa: SIM115
+        self._begin = 0 if file is None else file.tell()  # in the file: what an earlier process said is before
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -75,11 +76,11 @@ class Process:
             self._process.wait()
 
     def last_line(self) -> str:
-        """The last line of its output that is not empty."""
+        """The last line of its own output that is not empty."""
         if self.output is None:
             return ""
         with open(self.output, "rb") as file:
-            file.seek(max(0, self.output.stat().st_size - _LAST_BYTES))
+            file.seek(max(self._begin, self.output.stat().st_size - _LAST_BYTES))
             lines = file.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 

@@ -1,5 +1,6 @@
 """The queue: jobs wait, start where there is room, run, and end."""
 
+import hashlib
 import os
 import signal
 import sys
@@ -179,7 +180,7 @@ class Queue:
                 return
 
     def _start(self, job: Job, slot: Slot) -> Running:
-        output = self._folder / f"job-{job.number}.log"
+        output = self._folder / _log_name(job)
         where = f" on device {slot.device}" if slot.device is not None else ""
         self._screen.say(f"job {job.number} {job.label}: starts{where}")
         arguments = command(job.overrides, self._hydra_overrides)
@@ -216,6 +217,11 @@ class Queue:
         again = "; the same command goes on" if counts.keys() & _UNFINISHED else ""
         self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
         sys.stdout.flush()
+
+
+def _log_name(job: Job) -> str:
+    """Of the same job in the same place always the same; other sweeps of the folder have jobs of this number, too."""
+    return f"job-{job.number}-{hashlib.sha256(' '.join(job.overrides).encode()).hexdigest()[:6]}.log"
 
 
 def _end(running: Sequence[Running], stop: Stop) -> None:

@@ -67,9 +67,24 @@ def test_asked_again_it_kills_them(queue, tmp_path):
 
 
 def test_a_log_that_cannot_be_written_costs_the_log_alone(queue, tmp_path, capsys):
-    (tmp_path / "out" / "job-0.log").mkdir(parents=True)
     feed = listed("open('ran', 'w')")
+    (tmp_path / "out" / _queue._log_name(feed.jobs[0])).mkdir(parents=True)
     queue(Jobs()).run(feed)
     assert feed.jobs[0].outcome.is_good
     assert (tmp_path / "ran").exists()
     assert "its output is lost: " in capsys.readouterr().out
+
+
+def test_each_command_has_a_log_of_its_own_and_a_reason_of_its_own(queue, tmp_path):
+    """Two sweeps of a study have a job 0 each; the second time it is killed before it says anything."""
+    code = "import os, pathlib; pathlib.Path('ran').exists() and os._exit(4); open('ran', 'w'); exit('told before')"
+    first, again, other = listed(code), listed(code), listed("exit('of another sweep')")
+    for feed in (first, other, again):
+        queue(Jobs()).run(feed)
+    assert [feed.jobs[0].outcome.reason for feed in (first, other, again)] == [
+        "told before",
+        "of another sweep",
+        "exit code 4",
+    ]
+    logs = sorted(path.read_text().count("$ python") for path in (tmp_path / "out").iterdir())
+    assert logs == [1, 2]
