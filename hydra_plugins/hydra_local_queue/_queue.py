@@ -107,11 +107,21 @@ class Queue:
         """Shows a line that stays."""
         self._screen.say(line)
 
-    def wait_for(self, jobs: Iterable[Job]) -> None:
-        """Until none of them is still saving: a command that was killed a moment ago has asked them to."""
+    def wait_for(self, jobs: Iterable[Job], *, retry_failed: bool) -> None:
+        """Until none of them is still saving: a command that was killed a moment ago has asked them to.
+
+        Those that have been waited for may be done now: they get their outcome.
+        """
+        held = [job for job in jobs if job.outcome is None and self._knowing.is_held(job)]
+        for job in held:
+            self._screen.say(f"job {job.number} {job.label}: another process is at it; waiting for it to save and end")
         end = time.monotonic() + _SAVE_SECONDS
-        while any(job.outcome is None and self._knowing.is_held(job) for job in jobs) and time.monotonic() < end:
+        while any(self._knowing.is_held(job) for job in held) and time.monotonic() < end:
             time.sleep(_TICK)
+        for job in held:
+            job.outcome = self._knowing.settled(job, retry_failed=retry_failed)
+            if job.outcome is not None:
+                self.tell_outcome(job)
 
     def tell_estimate(self, jobs: Sequence[Job]) -> None:
         """What those that are to be run will take."""

@@ -104,7 +104,7 @@ class LocalQueue(Launcher):
         if self.dry_run:
             queue.tell_estimate(jobs)
             return []
-        queue.wait_for(jobs)
+        queue.wait_for(jobs, retry_failed=self.retry_failed)
         queue.run(Listed(jobs), stop_on_failure=self.stop_on_failure)
         code = exit_code([job.outcome for job in jobs if job.outcome is not None])
         return [returned(job, self.knowing.value(job), code) for job in jobs]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hydra_plugins.hydra_local_queue._command import config_flags
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
 from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
-from lsgan.config.names import last_begun, told
+from lsgan.config.names import keys, last_begun, told
 from lsgan.errors import CollapsedError, LsganError
 from lsgan.files import is_held
 from lsgan.sweep.estimate import estimate
@@ -53,12 +54,17 @@ class TrainJobs(Jobs):
         return f"goes on from step {step} of {planned.settings.steps}"
 
     def preparations(self, jobs: Sequence[Job]) -> list[list[str]]:
-        """`python -m lsgan.prepare`, once for each data set of images."""
+        """`python -m lsgan.prepare`, once for each data set of images.
+
+        It composes what is in conf/ alone: jobs with configs from elsewhere, or of runs to resume, do that themselves.
+        """
+        if config_flags():
+            return []
         found: dict[str, list[str]] = {}
         for job in jobs:
             planned: Plan = job.memory[_PLAN]
             dataset = {"data_dir": str(planned.settings.data_dir), **planned.settings.dataset}
-            if "resolution" in dataset:  # points are drawn as they are used
+            if "resolution" in dataset and "resume" not in keys(job.overrides):  # points are drawn as they are used
                 found.setdefault(repr(sorted(dataset.items(), key=str)), job.overrides)
         return [["-m", "lsgan.prepare", *overrides] for overrides in found.values()]
 

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_local_queue import _queue
-from hydra_plugins.hydra_local_queue._job import Job, Jobs
+from hydra_plugins.hydra_local_queue._job import Job, Jobs, Outcome
 from hydra_plugins.hydra_local_queue._slots import Slot
 
 SAVES = """
@@ -88,3 +88,26 @@ def test_each_command_has_a_log_of_its_own_and_a_reason_of_its_own(queue, tmp_pa
     ]
     logs = sorted(path.read_text().count("$ python") for path in (tmp_path / "out").iterdir())
     assert logs == [1, 2]
+
+
+class Held(Jobs):
+    """Another process is at the jobs when they are first looked at, and finishes one of them."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def is_held(self, job):
+        self.looks += 1
+        return self.looks <= 2
+
+    def before(self, job):
+        return Outcome("finished", "by another") if self.looks and job.number == 0 else None
+
+
+def test_it_says_whom_it_waits_for_and_asks_again_how_they_ended(queue, capsys):
+    jobs = [Job(i, [], f"n={i}", DictConfig({})) for i in range(2)]
+    queue(Held()).wait_for(jobs, retry_failed=False)
+    told = capsys.readouterr().out
+    assert told.count("another process is at it; waiting for it to save and end") == 2
+    assert "job 0 n=0: finished: by another" in told
+    assert [job.outcome is None for job in jobs] == [False, True]

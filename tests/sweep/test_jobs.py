@@ -1,6 +1,7 @@
 """What run folders tell of jobs, without a process."""
 
 import json
+import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,7 +11,8 @@ from hydra_plugins.hydra_local_queue._job import Job
 from lsgan.config import CONF_DIR
 from lsgan.sweep.jobs import TrainJobs
 
-SMALL = ("dataset=gaussian_ring", "tracker=none", "steps=4")
+SMALL = ("tracker=none", "steps=4")
+RING = "dataset=gaussian_ring"
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ class Folder:
 @pytest.fixture
 def known(job, tmp_path):
     """A job and its folder, with what an earlier command has left."""
-    one = job("run=mine")
+    one = job(RING, "run=mine")
     assert TrainJobs().before(one) is None
     folder = Folder(tmp_path / "gaussian_ring" / "mine")
     folder.remember("start")
@@ -71,7 +73,7 @@ def test_what_this_process_has_written_is_how_it_ended(known, status):
 
 
 def test_a_new_folder_tells_of_its_first_process(job, tmp_path):
-    one = job("run=mine")
+    one = job(RING, "run=mine")
     TrainJobs().before(one)
     TrainJobs().begins(one)
     Folder(tmp_path / "gaussian_ring" / "mine").remember("start", "failed", "why")
@@ -80,8 +82,34 @@ def test_a_new_folder_tells_of_its_first_process(job, tmp_path):
 
 @pytest.mark.parametrize("code", [130, 143, 129, 138, 140])
 def test_one_that_is_stopped_before_it_has_a_folder_is_interrupted(job, code):
-    one = job("run=mine")
+    one = job(RING, "run=mine")
     TrainJobs().before(one)
     TrainJobs().begins(one)
     assert TrainJobs().outcome(one, code, "a last line").status == "interrupted"
     assert TrainJobs().outcome(one, 1, "a last line").status == "failed"
+
+
+def prepared(*jobs):
+    known = TrainJobs()
+    assert [known.before(one) for one in jobs] == [None] * len(jobs)
+    return known.preparations(jobs)
+
+
+def test_a_data_set_of_images_is_prepared_once_and_points_are_not(job):
+    first = job("seed=0")
+    assert prepared(first, job("seed=1"), job(RING)) == [["-m", "lsgan.prepare", *first.overrides]]
+
+
+@pytest.mark.parametrize("flag", ["--config-dir=mine", "-cd=mine", "--config-name=mine"])
+def test_jobs_with_configs_from_elsewhere_prepare_for_themselves(job, monkeypatch, flag):
+    """`lsgan.prepare` would compose another data set, or none."""
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", flag, "seed=0,1"])
+    assert prepared(job("seed=0")) == []
+
+
+def test_a_run_that_is_resumed_has_its_images(job):
+    """The command tells nothing of its data set: `lsgan.prepare` would pack the default one."""
+    known, one = TrainJobs(), job("seed=0")
+    known.before(one)
+    one.overrides.append("resume=r")
+    assert known.preparations([one]) == []
