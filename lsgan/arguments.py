@@ -21,14 +21,21 @@ from lsgan.config import CONF_DIR, all_keys, composed
 from lsgan.config.places import is_group
 from lsgan.config.saved import REMOVED
 from lsgan.errors import LsganError
+from lsgan.world import World
 
 _LISTS = ("observe",)  # groups of which several choices make one config
 
+# Settings of the whole sweep, which a run by itself would not heed: conf/hydra/launcher/queue.yaml has jobs go without.
+OF_QUEUE = ("workers", "devices", "jobs_per_device", "on_failure", "retry_failed", "dry_run")
+OF_SEARCH = ("trials", "sampler", "sampler_seed", "pruner", "pruner_warmup")
+_QUEUES = ("queue", "local_queue")  # launchers
+
 
 def plain(arguments: Sequence[str]) -> list[str]:
-    """Those of the other commands; raises LsganError for `--key=value`, and for a sweep."""
+    """Those of the other commands; raises LsganError for `--key=value`, for a sweep, and for what is about one."""
     _check_no_keys_as_flags(arguments)
     _check_sweep(arguments, is_sweep=False)
+    _check_settings_of_sweeps(_parsed(arguments), is_sweep=False)
     return list(arguments)
 
 
@@ -36,7 +43,8 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
     """The arguments of `train.py`: flags first, keys forced where the config that Hydra composes may lack them.
 
     Raises:
-        LsganError: a flag is unknown or meaningless here, a choice is no name, or jobs of a sweep would be one run.
+        LsganError: a flag is unknown, it or a setting of sweeps is meaningless here, a choice is no name, or jobs of a
+            sweep would be one run.
     """
     _check_no_keys_as_flags(arguments, _value_flags())
     told = _Parser(parents=[get_args_parser()], add_help=False).parse_intermixed_args(list(arguments))
@@ -49,9 +57,12 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
     typed = _parsed(overrides)
     is_sweep = told.multirun or "hydra.mode=MULTIRUN" in overrides
     _check_sweep(overrides, is_sweep=is_sweep)
+    if told.cfg is None:
+        _check_settings_of_sweeps(typed, is_sweep=is_sweep)
     for override in typed:
         _check_choice(override, is_sweep=is_sweep)
     if is_sweep:
+        _check_one_process()
         typed = _with_named_sweep(typed)
         _check_jobs(typed)
         return flags + for_saved_config(_forced_for_choices(overrides, typed))
@@ -156,6 +167,45 @@ def _check_sweep(words: Sequence[str], *, is_sweep: bool) -> None:
     named += [word for word in words if word.startswith("hydra/sweeper=")]
     if named and not is_sweep:
         raise LsganError(f"{named[0]} is many runs, which takes -m: python train.py -m {named[0]}")
+
+
+def _check_one_process() -> None:
+    """Raises LsganError under torchrun, whose ranks would each run the whole sweep."""
+    size = World.from_environment().size
+    if size > 1:
+        raise LsganError(
+            f"-m under torchrun: each of its {size} processes would run the whole sweep; start the runs one by one, "
+            "each by torchrun without -m, or the sweep without torchrun"
+        )
+
+
+def _check_settings_of_sweeps(typed: Sequence[Override], *, is_sweep: bool) -> None:
+    """Raises LsganError if one is typed that nobody would heed: a dry run would train, workers would not be there."""
+    others = [o.input_line for o in typed if o.key_or_group == "hydra/launcher" and o.value() not in _QUEUES]
+    may_search = _is_search(typed) or any(override.key_or_group == "sweep" for override in typed)
+    for override in typed:
+        key, line = override.key_or_group, override.input_line or ""
+        if key not in (*OF_QUEUE, *OF_SEARCH) or _is_default(override):
+            continue
+        if not is_sweep:
+            raise LsganError(
+                f"{line} is about a sweep, which takes -m: leave it out, or type python train.py -m {line} …"
+            )
+        if override.is_sweep_override():
+            fix = f"{key}=[{line.partition('=')[2]}]" if key == "devices" else "one value"
+            raise LsganError(f"{line}: {key} is about the whole sweep, so it cannot be swept itself: write {fix}")
+        if key in OF_QUEUE and others:
+            raise LsganError(f"{line} is for the queue, which {others[0]} replaces: leave one of them out")
+        if key in OF_SEARCH and not may_search:
+            raise LsganError(f"{line} is about a search: add hydra/sweeper=optuna, or leave it out")
+
+
+def _is_default(override: Override) -> bool:
+    """Whether it says what conf/train.yaml says, and so nothing."""
+    if override.is_sweep_override() or override.is_delete():
+        return False
+    default = OmegaConf.select(OmegaConf.load(CONF_DIR / "train.yaml"), override.key_or_group)
+    return bool(override.value() == default)
 
 
 def _with_named_sweep(typed: Sequence[Override]) -> list[Override]:

@@ -1,8 +1,10 @@
 """What is typed, as Hydra gets it."""
 
 import pytest
+from omegaconf import OmegaConf
 
-from lsgan.arguments import exit_code, for_hydra, plain
+from lsgan.arguments import OF_QUEUE, OF_SEARCH, exit_code, for_hydra, plain
+from lsgan.config import CONF_DIR
 from lsgan.errors import LsganError
 
 REFUSED = {
@@ -35,6 +37,16 @@ REFUSED = {
     "-m sweep=targets,penalties": "sweep=targets,penalties: one sweep at a time; what it sweeps can be typed",
     "-m sweep=glob(*)": "sweep=glob(*): one sweep at a time",
     "-m sweep=targets +sweep=penalties": "sweep=targets sweep=penalties: one sweep at a time",
+    "dry_run=true": "dry_run=true is about a sweep, which takes -m: leave it out, or type python train.py -m",
+    "workers=2 seed=1": "workers=2 is about a sweep, which takes -m",
+    "++devices=[0]": "++devices=[0] is about a sweep, which takes -m",
+    "resume=r retry_failed=true": "retry_failed=true is about a sweep",
+    "trials=3": "trials=3 is about a sweep",
+    "-m hydra/launcher=slurm dry_run=true seed=1,2": "dry_run=true is for the queue, which hydra/launcher=slurm repl",
+    "-m hydra/launcher=basic workers=2": "workers=2 is for the queue, which hydra/launcher=basic replaces: leave one",
+    "-m trials=3 seed=1,2": "trials=3 is about a search: add hydra/sweeper=optuna, or leave it out",
+    "-m devices=0,1": "devices=0,1: devices is about the whole sweep, so it cannot be swept itself: write devices=[",
+    "-m workers=1,2": "workers=1,2: workers is about the whole sweep, so it cannot be swept itself: write one value",
     "-m resume=r steps=20,40": "resume=r: 2 jobs of this sweep would share 1 run, and each go on where the one before "
     "ended: resume them one by one",
 }
@@ -66,11 +78,38 @@ def test_what_is_refused_before_hydra_sees_it(typed):
         "-m run=mine-${seed} seed=1,2",
         "-m resume=a,b",
         "-m run=null seed=1,2",
+        "-m dry_run=true workers=2 devices=[0,1] seed=1,2",
+        "-m hydra/launcher=queue dry_run=true",
+        "-m hydra/sweeper=optuna trials=3 pruner=median workers=2 seed=1,2",
+        "workers=null dry_run=false trials=20 devices=null",  # says nothing
+        "--cfg job workers=2",
         "steps",  # Hydra has a sentence for it
     ],
 )
 def test_what_is_sound_stays_as_it_is(typed):
     assert [word.removeprefix("++") for word in for_hydra(typed.split())] == typed.split()
+
+
+def test_a_sweep_under_torchrun_is_refused(monkeypatch):
+    told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert for_hydra(["seed=1"]) == ["seed=1"]
+    with pytest.raises(LsganError, match=r"^-m under torchrun: each of its 2 processes would run the whole sweep; "):
+        for_hydra(["-m", "seed=1,2"])
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "0")
+    assert for_hydra(["-m", "seed=1,2"]) == ["-m", "seed=1,2"]
+
+
+def test_what_is_about_the_sweep_is_kept_from_its_jobs():
+    queue = OmegaConf.load(CONF_DIR / "hydra/launcher/queue.yaml")
+    assert set(queue.leave_out) == {"sweep", *OF_QUEUE, *OF_SEARCH}
+
+
+def test_other_commands_have_no_dry_run_either():
+    with pytest.raises(LsganError, match=r"^dry_run=true is about a sweep"):
+        plain(["dataset=mnist", "dry_run=true"])
 
 
 def test_flags_may_stand_anywhere():

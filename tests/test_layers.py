@@ -65,6 +65,14 @@ def test_imports_run_one_way(path):
     assert siblings(path) <= may_import(layer(path))
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "hydra_plugins").rglob("*.py")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_the_plugins_know_nothing_of_lsgan(path):
+    """They serve other applications of Hydra."""
+    assert not [name for name in imports(path) if name.split(".")[0] in ("lsgan", "train")]
+
+
 def test_training_uses_protocols_only():
     """Of data, tracking and observers, training may know what each is, and no more."""
     allowed = {"lsgan.data.batches", "lsgan.data.dataset", "lsgan.tracking.tracker", "lsgan.observe.observer"}

@@ -11,7 +11,7 @@ _SWEEP = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydr
 def command(overrides: Sequence[str], hydra_overrides: Sequence[str] = ()) -> list[str]:
     """Arguments of Python: the script or module of this process, its flags about where configs are, the overrides."""
     kept = [override for override in hydra_overrides if not override.lstrip("+~").startswith(_SWEEP)]
-    return [*_program(), *_config_flags(sys.argv[1:]), *overrides, *kept]
+    return [*_program(), *config_flags(), *overrides, *kept]
 
 
 def _program() -> list[str]:
@@ -21,12 +21,12 @@ def _program() -> list[str]:
     return [str(Path(sys.argv[0]).absolute())]
 
 
-def _config_flags(arguments: Sequence[str]) -> list[str]:
-    """Those of Hydra's flags that change what is composed."""
+def config_flags() -> list[str]:
+    """Those of Hydra's flags in this process's command that change what is composed."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-name", "-cn")
     parser.add_argument("--config-path", "-cp")
     parser.add_argument("--config-dir", "-cd")
-    known, _ = parser.parse_known_args(list(arguments))
+    known, _ = parser.parse_known_args(sys.argv[1:])
     given = {"--config-name": known.config_name, "--config-path": known.config_path, "--config-dir": known.config_dir}
     return [word for flag, value in given.items() if value is not None for word in (flag, value)]

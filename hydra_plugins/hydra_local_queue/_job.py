@@ -9,8 +9,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.hydra_local_queue._slots import Slot
+from hydra_plugins.hydra_local_queue._stop import NUMBERS
 
 FINISHED = "finished"
+_OF_A_REQUEST = {128 + number for number in NUMBERS}  # exit codes, as shells have them
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ class Jobs:
         """Arguments of Python for what is done once, one after the other, before these jobs start."""
         return []
 
+    def begins(self, job: Job) -> None:
+        """Its process is about to start: time to look at what it will change."""
+
     def progress(self, job: Job) -> Mapping[str, str]:
         """How a running or ended job stands, by column."""
         return {}
@@ -86,6 +91,8 @@ class Jobs:
             return Outcome(FINISHED, None, 0)
         if exit_code < 0:
             return Outcome("killed", f"by signal {-exit_code}", exit_code)
+        if exit_code in _OF_A_REQUEST:
+            return Outcome("interrupted", None, exit_code)
         return Outcome("failed", last_line or f"exit code {exit_code}", exit_code)
 
     def value(self, job: Job) -> Any:

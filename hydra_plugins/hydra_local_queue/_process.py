@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 _LAST_BYTES = 4096
+_OF_TORCHRUN = re.compile(r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCHELASTIC_.*")
 
 if sys.platform == "linux":
     _libc = ctypes.CDLL(None)
@@ -24,20 +26,22 @@ class Process:
 
     Args:
         arguments: of Python.
-        environment: in addition to this process's own.
+        environment: in addition to this process's own, of which a place among torchrun's processes is left out.
         output: file to write to, behind what is there; None: where this process writes.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path | None = None) -> None:
         self.started, self.output = time.monotonic(), output
+        own = {name: value for name, value in os.environ.items() if not _OF_TORCHRUN.fullmatch(name)}
         file = None if output is None else open(output, "ab")  # noqa: SIM115
+        self._begin = 0 if file is None else file.tell()  # in the file: what an earlier process said is before
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT if file else None,
-                env={**os.environ, **environment},
+                env={**own, **environment},
                 start_new_session=True,
                 preexec_fn=_end_with(os.getpid()) if sys.platform == "linux" else None,
             )
@@ -72,11 +76,11 @@ class Process:
             self._process.wait()
 
     def last_line(self) -> str:
-        """The last line of its output that is not empty."""
+        """The last line of its own output that is not empty."""
         if self.output is None:
             return ""
         with open(self.output, "rb") as file:
-            file.seek(max(0, self.output.stat().st_size - _LAST_BYTES))
+            file.seek(max(self._begin, self.output.stat().st_size - _LAST_BYTES))
             lines = file.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 

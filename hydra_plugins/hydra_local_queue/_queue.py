@@ -1,5 +1,7 @@
 """The queue: jobs wait, start where there is room, run, and end."""
 
+import hashlib
+import os
 import signal
 import sys
 import time
@@ -18,7 +20,7 @@ from hydra_plugins.hydra_local_queue._stop import Stop, requests
 
 _UNFINISHED = {"not begun", "interrupted", "killed"}
 _TICK = 0.1  # seconds between two looks at the processes
-_HELD_SECONDS = 60.0
+_SAVE_SECONDS = 60.0  # for a job that has been asked to save and end
 
 
 @dataclass
@@ -105,11 +107,21 @@ class Queue:
         """Shows a line that stays."""
         self._screen.say(line)
 
-    def wait_for(self, jobs: Iterable[Job]) -> None:
-        """Until none of them is still saving: a command that was killed a moment ago has asked them to."""
-        end = time.monotonic() + _HELD_SECONDS
-        while any(job.outcome is None and self._knowing.is_held(job) for job in jobs) and time.monotonic() < end:
+    def wait_for(self, jobs: Iterable[Job], *, retry_failed: bool) -> None:
+        """Until none of them is still saving: a command that was killed a moment ago has asked them to.
+
+        Those that have been waited for may be done now: they get their outcome.
+        """
+        held = [job for job in jobs if job.outcome is None and self._knowing.is_held(job)]
+        for job in held:
+            self._screen.say(f"job {job.number} {job.label}: another process is at it; waiting for it to save and end")
+        end = time.monotonic() + _SAVE_SECONDS
+        while any(self._knowing.is_held(job) for job in held) and time.monotonic() < end:
             time.sleep(_TICK)
+        for job in held:
+            job.outcome = self._knowing.settled(job, retry_failed=retry_failed)
+            if job.outcome is not None:
+                self.tell_outcome(job)
 
     def tell_estimate(self, jobs: Sequence[Job]) -> None:
         """What those that are to be run will take."""
@@ -154,8 +166,7 @@ class Queue:
                     self._look(feed, running)
                 time.sleep(_TICK)
         finally:  # an error of the queue's own must leave nothing behind
-            for one in running:
-                one.process.kill()
+            _end(running, stop)
 
     def _look(self, feed: Feed, running: Sequence[Running]) -> None:
         """At the running jobs, for people and for the feed."""
@@ -179,12 +190,17 @@ class Queue:
                 return
 
     def _start(self, job: Job, slot: Slot) -> Running:
-        output = self._folder / f"job-{job.number}.log"
+        output = self._folder / _log_name(job)
         where = f" on device {slot.device}" if slot.device is not None else ""
         self._screen.say(f"job {job.number} {job.label}: starts{where}")
         arguments = command(job.overrides, self._hydra_overrides)
-        with open(output, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"$ python {' '.join(arguments)}\n")
+        self._knowing.begins(job)
+        try:
+            with open(output, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"$ python {' '.join(arguments)}\n")
+        except OSError as error:  # no reason to lose the jobs that run
+            self._screen.say(f"  its output is lost: {output} cannot be written ({error.strerror or error})", bad=True)
+            output = Path(os.devnull)
         return Running(job, slot, Process(arguments, slot.environment, output))
 
     def _end(self, ended: Running) -> None:
@@ -211,3 +227,20 @@ class Queue:
         again = "; the same command goes on" if counts.keys() & _UNFINISHED else ""
         self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
         sys.stdout.flush()
+
+
+def _log_name(job: Job) -> str:
+    """Of the same job in the same place always the same; other sweeps of the folder have jobs of this number, too."""
+    return f"job-{job.number}-{hashlib.sha256(' '.join(job.overrides).encode()).hexdigest()[:6]}.log"
+
+
+def _end(running: Sequence[Running], stop: Stop) -> None:
+    """Asks jobs to save and end; those that have not after a while, or when somebody asks again, are killed."""
+    alive = [one.process for one in running if one.process.exit_code() is None]
+    for process in alive:
+        process.send(signal.SIGTERM)
+    end, times = time.monotonic() + _SAVE_SECONDS, stop.times
+    while any(process.exit_code() is None for process in alive) and time.monotonic() < end and stop.times == times:
+        time.sleep(_TICK)
+    for process in alive:
+        process.kill()

@@ -48,7 +48,7 @@ class LocalQueue(Launcher):
     Args:
         folder: for the jobs' output, a file each.
         workers: jobs at a time; None: one a device, `jobs_per_device` of them; one if there is no device.
-        devices: numbers of the GPUs that jobs get, as this process counts them; None: all that it sees.
+        devices: numbers of the GPUs that jobs get, as this process counts them; none: []; None: all that it sees.
         jobs_per_device: how many share a GPU.
         on_failure: of a job: `continue` with the others, or `stop` them (they are asked to save, as by Ctrl-C).
         retry_failed: start also jobs that have failed before, where `jobs` remembers that.
@@ -57,7 +57,7 @@ class LocalQueue(Launcher):
         leave_out: keys of overrides that are about the sweep alone: jobs do not get them.
 
     Raises:
-        HydraException: a number below 1, a device that is not there, or another on_failure.
+        HydraException: a number below 1, devices that are no list, or not there, or another on_failure.
     """
 
     def __init__(
@@ -73,8 +73,10 @@ class LocalQueue(Launcher):
         leave_out: Sequence[str] = (),
     ) -> None:
         for name, number in (("workers", workers), ("jobs_per_device", jobs_per_device)):
-            if number is not None and not (isinstance(number, int) and number >= 1):
+            if number is not None and not (_is_whole(number) and number >= 1):
                 raise HydraException(f"{name}={number} must be a whole number of at least 1")
+        if devices is not None and not (_is_list(devices) and all(_is_whole(one) and one >= 0 for one in devices)):
+            raise HydraException(f"devices={devices} must be a list of numbers of GPUs, from 0 on: devices=[0,1]")
         if on_failure not in ("continue", "stop"):
             raise HydraException(f"on_failure={on_failure} must be continue or stop")
         self._folder, self._jobs_name = Path(folder).expanduser(), jobs
@@ -102,7 +104,7 @@ class LocalQueue(Launcher):
         if self.dry_run:
             queue.tell_estimate(jobs)
             return []
-        queue.wait_for(jobs)
+        queue.wait_for(jobs, retry_failed=self.retry_failed)
         queue.run(Listed(jobs), stop_on_failure=self.stop_on_failure)
         code = exit_code([job.outcome for job in jobs if job.outcome is not None])
         return [returned(job, self.knowing.value(job), code) for job in jobs]
@@ -136,3 +138,11 @@ class LocalQueue(Launcher):
         module, _, name = self._jobs_name.rpartition(".")
         knowing: Jobs = getattr(import_module(module), name)()
         return knowing
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

@@ -58,7 +58,11 @@ class Search:
                 self._reported[trial.number] = max(trial.intermediate_values, default=0)
         for job in self._waiting:
             self._queue.say(f"job {job.number} {job.label}: {self._knowing.note(job) or 'to be begun'}")
-        self._queue.wait_for(self._waiting)
+        self._queue.wait_for(self._waiting, retry_failed=self._launcher.retry_failed)
+        done = [job for job in self._waiting if job.outcome is not None]
+        self._waiting = deque(job for job in self._waiting if job.outcome is None)
+        for job in done:
+            self.ended(job)
         self._choose()
 
     def next(self) -> Job | None:

@@ -18,7 +18,8 @@ def explain(error: Exception) -> str | None:
     if type(error).__module__.startswith("submitit."):
         what, *more = re.split("\n-+\n", told)  # and output of the job, or a traceback
         if what.endswith(" with trace:"):
-            what = what.removesuffix(" with trace:") + ": " + more[0].splitlines()[-1]
+            trace = more[0].splitlines() if more else []
+            what = ": ".join([what.removesuffix(" with trace:"), *trace[-1:]])
         what = " ".join(what.removesuffix("Error stream produced:").split())
         return f"submitit: {what}; the same command goes on with what has not finished"
     return None

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hydra_plugins.hydra_local_queue._command import config_flags
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
 from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
-from lsgan.config.names import last_begun, told
+from lsgan.config.names import keys, last_begun, told
 from lsgan.errors import CollapsedError, LsganError
 from lsgan.files import is_held
 from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
 from lsgan.tracking.run_record import RunRecord
 
-_PLAN, _PROGRESS, _BESIDE = "plan", "progress", "beside"  # what is kept of a job
+_PLAN, _PROGRESS, _BESIDE, _STARTS = "plan", "progress", "beside", "starts"  # what is kept of a job
 
 
 class TrainJobs(Jobs):
@@ -53,14 +54,22 @@ class TrainJobs(Jobs):
         return f"goes on from step {step} of {planned.settings.steps}"
 
     def preparations(self, jobs: Sequence[Job]) -> list[list[str]]:
-        """`python -m lsgan.prepare`, once for each data set of images."""
+        """`python -m lsgan.prepare`, once for each data set of images.
+
+        It composes what is in conf/ alone: jobs with configs from elsewhere, or of runs to resume, do that themselves.
+        """
+        if config_flags():
+            return []
         found: dict[str, list[str]] = {}
         for job in jobs:
             planned: Plan = job.memory[_PLAN]
             dataset = {"data_dir": str(planned.settings.data_dir), **planned.settings.dataset}
-            if "resolution" in dataset:  # points are drawn as they are used
+            if "resolution" in dataset and "resume" not in keys(job.overrides):  # points are drawn as they are used
                 found.setdefault(repr(sorted(dataset.items(), key=str)), job.overrides)
         return [["-m", "lsgan.prepare", *overrides] for overrides in found.values()]
+
+    def begins(self, job: Job) -> None:
+        job.memory[_STARTS] = _starts(self._folder(job))
 
     def progress(self, job: Job) -> Mapping[str, str]:
         """The last row, by column."""
@@ -80,10 +89,10 @@ class TrainJobs(Jobs):
         }
 
     def outcome(self, job: Job, exit_code: int, last_line: str) -> Outcome:
-        """As the run folder says, if it says how the run ended."""
+        """As the run folder says, if it says how the run ended that this process has begun, not an earlier one."""
         found = super().outcome(job, exit_code, last_line)
         folder = self._folder(job)
-        if found.is_good or folder is None:
+        if found.is_good or folder is None or _starts(folder) <= job.memory.get(_STARTS, 0):
             return found
         status = RunRecord(folder).status
         ended = status.name in ("failed", "collapsed", "interrupted")
@@ -147,6 +156,12 @@ def _named(planned: Plan) -> Path | None:
         return last_begun(study, settings.seed, planned.typed)
     folder = study / settings.run
     return folder if (folder / "config.yaml").exists() else None
+
+
+def _starts(folder: Path | None) -> int:
+    """How often the run has been begun or gone on with."""
+    history = [] if folder is None else RunRecord(folder).history
+    return sum(entry.get("event") == "start" for entry in history)
 
 
 def _task(config: DictConfig) -> DictConfig:

@@ -68,6 +68,8 @@ def test_without_the_extra_it_is_one_sentence():
             "Job (task=0) failed during processing with trace:\n---\nTrace:\n  x\nKeyError: 1\n---\nYou can\n - look",
             "Job (task=0) failed during processing: KeyError: 1",
         ),
+        ("Job (task=0) failed during processing with trace:", "Job (task=0) failed during processing"),
+        ("Job (task=0) failed during processing with trace:\n---\n", "Job (task=0) failed during processing"),
         ("sbatch: error: invalid partition specified: gpu", "sbatch: error: invalid partition specified: gpu"),
     ],
 )
