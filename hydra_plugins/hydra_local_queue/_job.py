@@ -1,6 +1,6 @@
 """A job, how it ended, and what somebody who knows its kind may tell of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,8 +115,8 @@ class Jobs:
         """Whether another process is at it: a job of a queue that was killed a moment ago, and still saves."""
         return False
 
-    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
-        """What the jobs that are to be run will take in these slots, a line each."""
+    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterable[str]:
+        """What the jobs that are to be run will take in these slots, a line each, as it becomes known."""
         return []
 
 

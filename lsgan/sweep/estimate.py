@@ -1,20 +1,29 @@
 """What jobs will take: a few steps of each kind are trained for real, in a folder that is thrown away."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from hydra_plugins.hydra_local_queue._command import command
 from hydra_plugins.hydra_local_queue._process import Process
-from lsgan.config import Plan
+from lsgan.config import Plan, build
+from lsgan.config.names import keys
+from lsgan.errors import LsganError
 from lsgan.tracking.run_record import RunRecord
 
 _STEPS = 40  # of a trial
 _KINDS = 4  # that are tried; further ones are taken for the mean of these
 _SETTLED = 0.25  # of a trial's rows are left out at its beginning, when everything is done for the first time
-_TRIAL = (f"steps={_STEPS}", "log_every=5", f"sample_every={_STEPS}", f"checkpoint_every={_STEPS}", "tracker=none")
+_TRIAL = (
+    f"steps={_STEPS}",
+    "images=null",
+    "log_every=5",
+    f"sample_every={_STEPS}",
+    f"checkpoint_every={_STEPS}",
+    "tracker=none",
+)
 _OTHER_WORDS = (  # of a command: they do not decide what a step costs
     *("seed", "steps", "images", "run", "new", "resume", "resume_override", "log_every", "sample_every"),
     *("checkpoint_every", "tracker", "runs_dir", "study", "sweep"),
@@ -29,8 +38,10 @@ class Cost(NamedTuple):
     picture_bytes: int
 
 
-def estimate(plans: Sequence[tuple[Plan, Sequence[str]]], workers: int, environment: Mapping[str, str]) -> list[str]:
-    """Time and room for jobs, a line each.
+def estimate(
+    plans: Sequence[tuple[Plan, Sequence[str]]], workers: int, environment: Mapping[str, str]
+) -> Iterator[str]:
+    """Time and room for jobs, a line each, and one before each trial. Nothing is downloaded or packed for it.
 
     Args:
         plans: of each job, and its overrides.
@@ -38,26 +49,56 @@ def estimate(plans: Sequence[tuple[Plan, Sequence[str]]], workers: int, environm
         environment: of each of them.
     """
     if not plans:
-        return ["nothing is to be done"]
+        yield "nothing is to be done"
+        return
+    if any("resume" in keys(overrides) for _, overrides in plans):
+        yield "no estimate: resume= is among the jobs, and what such a run costs its command does not tell"
+        return
     kinds: dict[tuple[str, ...], Cost] = {}
-    for _, overrides in plans:
+    for planned, overrides in plans:
         kind = _kind(overrides)
-        if kind not in kinds and len(kinds) < _KINDS:
-            cost = _tried(kind, environment)
-            if cost is None:
-                return [f"no estimate: a trial of {' '.join(kind) or 'the default'} did not end well"]
-            kinds[kind] = cost
+        if kind in kinds or len(kinds) == _KINDS:
+            continue
+        try:
+            is_packed = _is_packed(planned)
+        except LsganError as error:
+            yield f"no estimate: {error}"
+            return
+        if not is_packed:
+            yield (
+                f"no estimate: {planned.settings.dataset['name']} is not packed yet; "
+                f"python -m lsgan.prepare {' '.join(overrides)} does it"
+            )
+            return
+        name = " ".join(kind) or "the default"
+        yield f"trying {name}: {_STEPS} steps"
+        cost = _tried(kind, environment)
+        if cost is None:
+            yield f"no estimate: a trial of {name} did not end well"
+            return
+        kinds[kind] = cost
     mean = Cost(*(int(sum(column) / len(kinds)) for column in zip(*kinds.values(), strict=True)))
     costs = [kinds.get(_kind(overrides), mean) for _, overrides in plans]
     seconds = [_seconds(plan, cost) for (plan, _), cost in zip(plans, costs, strict=True)]
     room = sum(_bytes(plan, cost) for (plan, _), cost in zip(plans, costs, strict=True))
     total = timedelta(seconds=round(max(sum(seconds) / workers, max(seconds))))
-    return [
+    yield (
         f"measured over {_STEPS} steps of {len(kinds)} kinds of jobs, one at a time: "
-        f"{', '.join(f'{cost.images_per_second:,.0f}' for cost in kinds.values())} images/s",
-        f"time: about {total} with {workers} at a time, if they do not slow each other down",
-        f"disk: about {room / 1e9:.2g} GB in the run folders",
-    ]
+        f"{', '.join(f'{cost.images_per_second:,.0f}' for cost in kinds.values())} images/s"
+    )
+    yield f"time: about {total} with {workers} at a time, if they do not slow each other down"
+    yield f"disk: about {room / 1e9:.2g} GB in the run folders"
+
+
+def _is_packed(planned: Plan) -> bool:
+    """Whether a trial would find its images; points are drawn as they are used."""
+    if "resolution" not in planned.settings.dataset:
+        return True
+
+    from lsgan.data.sets.images import ImageDataset
+
+    dataset = build(planned.settings, "dataset")
+    return not isinstance(dataset, ImageDataset) or dataset.is_packed(planned.settings.data_dir)
 
 
 def _kind(overrides: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What run folders tell of the jobs of a sweep: done, unfinished or failed before; how they stand; what they gave."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -123,7 +123,7 @@ class TrainJobs(Jobs):
         folder = self._folder(job)
         return folder is not None and is_held(folder / ".lock") is True
 
-    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> list[str]:
+    def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterable[str]:
         return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)
 
     def _seen(self, job: Job) -> Progress | None:

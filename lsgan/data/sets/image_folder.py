@@ -98,13 +98,13 @@ class ImageFolder(ImageDataset):
         names = tuple([self.split] if isinstance(self.split, str) else self.split)
         return ALL if "all" in names else names
 
-    def _packed_store(self, data_dir: Path, recipe: Recipe) -> Path:
+    def _chosen(self, data_dir: Path, recipe: Recipe) -> tuple[Path, Recipe]:
         """The store's recipe tells what was taken where that is not simply everything. Earlier versions understood some
         places otherwise: where what they packed differs from what is there, another store is made."""
         for folder, meta in self._metas(data_dir):
             made_by = {key: value for key, value in meta["recipe"].items() if key != "split"}
             if made_by == recipe.settings() and is_read_by_our_rules(meta) and self._is_wanted(meta):
-                return folder
+                return folder, recipe
         splits = self._look.reading.splits
         recipe = replace(recipe, split=None if splits.all_taken else ", ".join(splits.taken))
         folder = self._place(data_dir, recipe)
@@ -113,7 +113,7 @@ class ImageFolder(ImageDataset):
                 note_reading(folder, self._look.reading)
             else:
                 recipe = replace(recipe, split="all, read anew")
-        return super()._packed_store(data_dir, recipe)
+        return super()._chosen(data_dir, recipe)
 
     def _metas(self, data_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         """What the whole stores of this name say."""

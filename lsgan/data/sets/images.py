@@ -119,6 +119,13 @@ class ImageDataset(ABC):
         log.info("classes: %s", store.told)
         return store
 
+    def is_packed(self, data_dir: Path) -> bool:
+        """Whether `prepare` would find a store, and neither fetch nor pack anything."""
+        fingerprint = self.fingerprint(data_dir)
+        if fingerprint is None:
+            return self._kept_store(data_dir) is not None
+        return self._chosen(data_dir, self._recipe(data_dir, fingerprint))[0].exists()
+
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
         """Packs the images if that has not been done yet, and returns their batches. Raises as `prepare` does."""
         store = self.prepare(data_dir)
@@ -175,8 +182,12 @@ class ImageDataset(ABC):
         """Whether a store of these images and settings holds those of them that are wanted."""
         return True
 
+    def _chosen(self, data_dir: Path, recipe: Recipe) -> tuple[Path, Recipe]:
+        """The folder of the store, which need not be there yet, and the recipe to make it by."""
+        return self._place(data_dir, recipe), recipe
+
     def _packed_store(self, data_dir: Path, recipe: Recipe) -> Path:
-        folder = self._place(data_dir, recipe)
+        folder, recipe = self._chosen(data_dir, recipe)
         if not folder.exists():
             for other, made_by in self._stores(data_dir):
                 if made_by.get("source") == recipe.source:

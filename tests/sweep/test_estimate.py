@@ -1,0 +1,90 @@
+"""What a dry run tells, and what it leaves alone."""
+
+import pytest
+from PIL import Image
+
+from lsgan.config import plan
+from lsgan.sweep import estimate as module
+from lsgan.sweep.estimate import Cost, estimate
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """The kinds that are tried; each makes 100 images a second."""
+    kinds = []
+    monkeypatch.setattr(module, "_tried", lambda kind, environment: kinds.append(kind) or Cost(100, 10**9, 0))
+    return kinds
+
+
+@pytest.fixture
+def lines(composed, tmp_path):
+    """The estimate for jobs, of which each is its overrides."""
+
+    def told(*jobs, workers=1):
+        places = [f"data_dir={tmp_path / 'data'}", f"runs_dir={tmp_path / 'runs'}", "tracker=none"]
+        plans = [(plan(composed(*job, *places), [*job, *places]), [*job]) for job in jobs]
+        return list(estimate(plans, workers, {}))
+
+    return told
+
+
+RING = ("dataset=gaussian_ring", "batch_size=10", "steps=100")
+
+
+def test_each_kind_is_told_before_it_is_tried_once(lines, tried):
+    told = lines((*RING, "seed=0"), (*RING, "seed=1"), (*RING, "loss=nsgan"), workers=3)
+    assert told[:2] == [
+        "trying dataset=gaussian_ring batch_size=10: 40 steps",
+        "trying dataset=gaussian_ring batch_size=10 loss=nsgan: 40 steps",
+    ]
+    assert told[3] == "time: about 0:00:10 with 3 at a time, if they do not slow each other down"
+    assert len(tried) == 2
+
+
+def test_images_that_are_not_packed_yet_are_neither_fetched_nor_packed(lines, tried, tmp_path):
+    told = lines(("dataset=mnist", "seed=1"))
+    assert told == ["no estimate: mnist is not packed yet; python -m lsgan.prepare dataset=mnist seed=1 does it"]
+    assert not tried
+    assert not (tmp_path / "data").exists()
+
+
+def test_images_that_are_packed_are_tried(lines, tried, composed, tmp_path):
+    from lsgan.config import build, check
+
+    assert "not packed yet" in lines(("dataset=digits",))[0]
+    build(check(composed("dataset=digits")), "dataset").prepare(tmp_path / "data")
+    assert "trying dataset=digits: 40 steps" in lines(("dataset=digits",))
+    assert "digits is not packed yet" in lines(("dataset=digits", "dataset.resolution=64"))[0]
+    assert tried == [("dataset=digits",)]
+
+
+def test_a_folder_of_which_a_part_was_taken_is_packed_all_the_same(lines, tried, composed, tmp_path):
+    from lsgan.config import build, check
+
+    for i, name in enumerate(("train/a", "train/b", "test/a", "test/b")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (i * 60, 0, 0)).save(tmp_path / "images" / name / f"{i}.png")
+    typed = ("dataset=image_folder", f"dataset.root={tmp_path / 'images'}", "dataset.name=mine")
+    assert "mine is not packed yet" in lines(typed)[0]
+    build(check(composed(*typed)), "dataset").prepare(tmp_path / "data")
+    assert lines(typed)[0].startswith("trying dataset=image_folder")
+
+
+def test_a_run_that_is_resumed_is_not_taken_for_the_default(tried):
+    told = list(estimate([(None, ["resume=r"])], 1, {}))
+    assert told == ["no estimate: resume= is among the jobs, and what such a run costs its command does not tell"]
+    assert not tried
+
+
+def test_a_trial_has_its_own_number_of_steps():
+    """`images=` would have the last word on it."""
+    assert {"steps=40", "images=null"} <= set(module._TRIAL)
+
+
+def test_a_trial_that_fails_is_told(lines, monkeypatch):
+    monkeypatch.setattr(module, "_tried", lambda kind, environment: None)
+    assert lines(RING)[-1] == "no estimate: a trial of dataset=gaussian_ring batch_size=10 did not end well"
+
+
+def test_nothing_to_do(tried):
+    assert list(estimate([], 1, {})) == ["nothing is to be done"]
