@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-SMALL = ("dataset=gaussian_ring", "architecture.width=4", "batch_size=8", "log_every=5", "tracker=none", "runtime=cpu")
+RING = ("dataset=gaussian_ring", "loss=lsgan_b1c0a-1", "architecture.width=4", "batch_size=8")
+SMALL = (*RING, "log_every=5", "tracker=none", "runtime=cpu")
 SECONDS = 240
 
 

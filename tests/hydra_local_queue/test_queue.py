@@ -32,7 +32,15 @@ def sweep(tmp_path):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **env}
         environment = {name: value for name, value in environment.items() if value is not None}
         pipe = subprocess.PIPE
-        process = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(
+            arguments,
+            cwd=tmp_path,
+            env=environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else as in the background
+        )
         started.append(process)
         return process
 

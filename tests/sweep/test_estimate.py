@@ -1,5 +1,7 @@
 """What a dry run tells, and what it leaves alone."""
 
+from typing import Any
+
 import pytest
 from PIL import Image
 
@@ -71,7 +73,8 @@ def test_a_folder_of_which_a_part_was_taken_is_packed_all_the_same(lines, tried,
 
 
 def test_a_run_that_is_resumed_is_not_taken_for_the_default(tried):
-    told = list(estimate([(None, ["resume=r"])], 1, {}))
+    jobs: list[Any] = [(None, ["resume=r"])]  # nothing is planned of it
+    told = list(estimate(jobs, 1, {}))
     assert told == ["no estimate: resume= is among the jobs, and what such a run costs its command does not tell"]
     assert not tried
 
