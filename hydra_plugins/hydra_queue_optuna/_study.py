@@ -15,7 +15,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 
-SAMPLERS, PRUNERS = ("tpe", "random"), ("none", "median")
 _NAME = "search"
 _OF = "of"  # the study's attribute that says what is searched
 
@@ -57,14 +56,14 @@ def opened(journal: Path, of: Mapping[str, Any], mode: str) -> Iterator[optuna.S
 
 
 def sampler(name: str, seed: int) -> BaseSampler:
-    """One of `SAMPLERS`; without a word of Optuna's about what is experimental."""
+    """`tpe` or `random`; without a word of Optuna's about what is experimental."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return RandomSampler(seed) if name == "random" else TPESampler(seed=seed, constant_liar=True)
 
 
 def pruner(name: str, warmup: int) -> BasePruner:
-    """One of `PRUNERS`.
+    """`median` or `none`.
 
     Args:
         name: of it.

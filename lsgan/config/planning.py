@@ -117,19 +117,24 @@ def _begun(settings: Settings, typed: dict[str, Any]) -> Path | None:
 
     W&B's agent always means its own run; a repeated command is another one to it.
     """
-    study = settings.runs_dir / settings.study
-    if settings.run is None:
-        found = None if settings.new else names.last_begun(study, settings.seed, typed)
-        if found is None or not agent.is_of_another_run(found):
-            return found
+    found = named(settings, typed)
+    if found is None or (settings.run is None and settings.new):
+        return None
+    if settings.run is not None and settings.new:
+        raise LsganError(f"run={settings.run}: {found} is there, and new=true begins another: choose another name")
+    if settings.run is None and agent.is_of_another_run(found):
         settings.new = True
         return None
+    return found
+
+
+def named(settings: Settings, typed: dict[str, Any]) -> Path | None:
+    """The folder of the run of that name, given or made from what was typed, if it is there; of several the last."""
+    study = settings.runs_dir / settings.study
+    if settings.run is None:
+        return names.last_begun(study, settings.seed, typed)
     folder = study / settings.run
-    if not (folder / "config.yaml").exists():
-        return None
-    if settings.new:
-        raise LsganError(f"run={settings.run}: {folder} is there, and new=true begins another: choose another name")
-    return folder
+    return folder if (folder / "config.yaml").exists() else None
 
 
 def _keep(settings: Settings, before: DictConfig) -> None:

@@ -11,7 +11,8 @@ from hydra_plugins.hydra_local_queue._command import config_flags
 from hydra_plugins.hydra_local_queue._job import FINISHED, Job, Jobs, Outcome
 from hydra_plugins.hydra_local_queue._slots import Slot
 from lsgan.config import Plan, plan
-from lsgan.config.names import keys, last_begun, told
+from lsgan.config.names import keys, told
+from lsgan.config.planning import named
 from lsgan.errors import CollapsedError, LsganError
 from lsgan.files import is_held
 from lsgan.sweep.estimate import estimate
@@ -33,7 +34,7 @@ class TrainJobs(Jobs):
         except LsganError as error:
             return Outcome("refused", str(error))
         job.memory[_PLAN] = planned
-        job.memory[_BESIDE] = _named(planned)  # with new=true that is another one
+        job.memory[_BESIDE] = named(planned.settings, planned.typed)  # with new=true that is another one
         if planned.folder is None:
             return None
         status = RunRecord(planned.folder).status
@@ -144,18 +145,8 @@ class TrainJobs(Jobs):
             return None
         if planned.folder is not None:
             return planned.folder
-        folder = _named(planned)
+        folder = named(planned.settings, planned.typed)
         return None if folder == job.memory[_BESIDE] else folder
-
-
-def _named(planned: Plan) -> Path | None:
-    """The run folder of that name, if it is there; of several the last."""
-    settings = planned.settings
-    study = settings.runs_dir / settings.study
-    if settings.run is None:
-        return last_begun(study, settings.seed, planned.typed)
-    folder = study / settings.run
-    return folder if (folder / "config.yaml").exists() else None
 
 
 def _starts(folder: Path | None) -> int:

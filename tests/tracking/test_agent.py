@@ -10,7 +10,6 @@ import pytest
 import wandb
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
-from wandb_stub import serve_wandb
 
 from lsgan import config
 from lsgan.config.planning import plan
@@ -97,16 +96,6 @@ def test_every_sweep_gives_commands_that_are_understood(path, composed, monkeypa
         assert planned.settings.study.endswith("-efgh5678")
         if "metric" in sweep:
             assert sweep["metric"]["name"] in config.build_observers(planned.settings).columns
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with serve_wandb() as stub:
-        for name, value in stub.environment.items():
-            monkeypatch.setenv(name, value)
-        wandb.teardown()  # it reads the environment once
-        yield stub
-    wandb.teardown()
 
 
 def test_the_folder_remembers_the_agents_run(server, under_an_agent, tmp_path, monkeypatch):

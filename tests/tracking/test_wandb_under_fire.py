@@ -6,13 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-import wandb
-from wandb_stub import serve_wandb
 
 from lsgan.tracking.tracker import Outcome, Record, RunInfo
 from lsgan.tracking.weights_and_biases import WeightsAndBiases
@@ -24,17 +21,6 @@ WAIT = 2.0  # init_timeout and finish_timeout
 
 def slow(value):
     return pytest.param(value, marks=pytest.mark.slow)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with serve_wandb() as stub:
-        for name, value in stub.environment.items():
-            monkeypatch.setenv(name, value)
-        wandb.teardown()  # it reads the environment once
-        yield stub
-    with suppress(Exception):  # its process may have been killed
-        wandb.teardown()
 
 
 @pytest.fixture
