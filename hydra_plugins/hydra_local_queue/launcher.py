@@ -85,7 +85,10 @@ class LocalQueue(Launcher):
         self._leave_out = leave_out
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self._context, self._config = hydra_context, config
+        from hydra_plugins.hydra_local_queue._composing import Composing
+
+        self._composing, self._config = Composing(hydra_context.config_loader, self.handed_on), config
+        hydra_context.config_loader = self._composing  # type: ignore[assignment]  # for the sweeper, which is set up before
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """One `JobReturn` a job; that of a job that did not finish raises `JobFailed` when it is asked for its value.
@@ -117,8 +120,7 @@ class LocalQueue(Launcher):
         """One job, its config composed."""
         from hydra_plugins.hydra_local_queue._job import Job
 
-        config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
-        return Job(number, list(overrides), label, config)
+        return Job(number, list(overrides), label, self._composing.take(self._config, overrides))
 
     def queue(self) -> "Queue":
         """A queue with this launcher's settings: for sweepers that choose jobs as they go."""

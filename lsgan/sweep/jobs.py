@@ -125,7 +125,7 @@ class TrainJobs(Jobs):
         return folder is not None and is_held(folder / ".lock") is True
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterable[str]:
-        return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], len(slots), slots[0].environment)
+        return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], [slot.environment for slot in slots])
 
     def _seen(self, job: Job) -> Progress | None:
         folder = self._folder(job)
