@@ -35,7 +35,8 @@ class View(Protocol):
     """A moment of a training, for one observer. Looking changes nothing in what is trained.
 
     Whatever is drawn comes from streams of the observer's own, functions of the run's seed, the observer's name, the
-    step and the rank. Of several ranks rank 0 has all samples, or each has its part if the observer is `on_all_ranks`.
+    step and the rank. Of several ranks rank 0 has all samples, or each has its part if the observer is `on_all_ranks`:
+    together what one would have, and so the number asked for is a multiple of them.
     """
 
     @property
@@ -81,12 +82,26 @@ class View(Protocol):
         """Its parameters, as G's, hold the gradients of their last update."""
         ...
 
-    def fakes(self, num: int) -> "Iterator[Tensor]":
-        """`num` fresh samples of G's average in batches [N, *shape], with labels of real samples if it takes any."""
+    def fakes(self, num: int, *, average: bool = True) -> "Iterator[Tensor]":
+        """`num` fresh samples of G's average in batches [N, *shape], with labels of real samples if it takes any.
+
+        Else of G itself as it would be used now: in evaluation mode, from the same z and labels.
+        """
         ...
 
-    def reals(self, num: int) -> "Iterator[Tensor]":
-        """The first `num` samples of the training in batches [N, *shape], the same each time."""
+    def reals(self, num: int | None, *, held_out: bool = False) -> "Iterator[Tensor]":
+        """`num` different real samples in batches [N, *shape], as they are in the data, the same in every run.
+
+        Those that training sees, or those that it never does; all of them if `num` is None. Raises as `Batches.reals`.
+        """
+        ...
+
+    def num_reals(self, held_out: bool = False) -> int | None:
+        """How many different ones `reals` can give, to all ranks together; None: as many as one likes."""
+        ...
+
+    def shown_reals(self) -> "Tensor":
+        """The first samples of the training [N, *shape], for a picture beside those of G."""
         ...
 
     def shown_fakes(self) -> "Tensor":

@@ -15,10 +15,7 @@ class Samples(Observer):
 
     def begin(self, view: View) -> Finding:
         """The real samples."""
-        import torch
-
-        real = torch.cat(list(view.reals(view.dataset.samples_shown)))
-        return Finding(pictures={"real": view.dataset.real_picture(real)})
+        return Finding(pictures={"real": view.dataset.real_picture(view.shown_reals())})
 
     def see(self, view: View) -> Finding:
         return Finding(pictures={"samples": view.dataset.picture(view.shown_fakes())})

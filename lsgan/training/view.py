@@ -105,38 +105,70 @@ class Moment:
     def gather(self, values: Tensor) -> Tensor:
         return self._gan.machine.gather(values)
 
-    def fakes(self, num: int) -> Iterator[Tensor]:
+    def fakes(self, num: int, *, average: bool = True) -> Iterator[Tensor]:
         recipe = self._gan.recipe
         generator = stream(recipe.seed, f"fakes, seen by {self._name}", self.step)
-        for index, part, size in self._batches(num):
+        for index, part in self._batches(num):
             z = recipe.latent.sample(recipe.batch_size, generator)[part]
             labels = self._batch(index, part).labels if self._gan.data.conditional else None
-            yield self._average(z, labels)[:size]
+            yield self._generate(z, labels, average=average)
 
-    def reals(self, num: int) -> Iterator[Tensor]:
-        for index, part, size in self._batches(num):
-            yield self._batch(index, part).samples[:size]
+    def reals(self, num: int | None, *, held_out: bool = False) -> Iterator[Tensor]:
+        batches = self._gan.data.batches
+        self._expect_shared(batches.num_reals(held_out) if num is None else num)
+        for samples, _ in batches.reals(num, self._gan.machine.device, held_out=held_out):
+            yield samples[self._part(len(samples))]
+
+    def num_reals(self, held_out: bool = False) -> int | None:
+        return self._gan.data.batches.num_reals(held_out)
+
+    def shown_reals(self) -> Tensor:
+        num, batch_size = self.dataset.samples_shown, self._gan.recipe.batch_size
+        firsts = [slice(min(batch_size, num - start)) for start in range(0, num, batch_size)]
+        return torch.cat([self._batch(index, first).samples for index, first in enumerate(firsts)])
 
     def shown_fakes(self) -> Tensor:
         recipe, labels = self._gan.recipe, self.dataset.labels_shown if self._gan.data.conditional else None
         num = self.dataset.samples_shown if labels is None else len(labels)
-        return self._average(recipe.latent.sample(num, stream(recipe.seed, "samples")), labels)
+        return self._generate(recipe.latent.sample(num, stream(recipe.seed, "samples")), labels)
 
-    def _batches(self, num: int) -> Iterator[tuple[int, slice, int]]:
-        """Which batches `num` samples come from, which part of each is this rank's, and how much of that is wanted."""
-        machine, batch_size = self._gan.machine, self._gan.recipe.batch_size
-        if self._shared and num % machine.world.size:
-            raise LsganError(f"{machine.world.size} ranks cannot share {num} samples: ask for a multiple of them")
-        part, share = (machine.part(batch_size), machine.part(num)) if self._shared else (slice(batch_size), slice(num))
-        size, left = len(range(batch_size)[part]), len(range(num)[share])
-        for index in range(-(-left // size)):
-            yield index, part, min(size, left - index * size)
+    def _batches(self, num: int) -> Iterator[tuple[int, slice]]:
+        """Which batches `num` samples come from, and which part of each is this rank's: together what one would see."""
+        self._expect_shared(num)
+        batch_size = self._gan.recipe.batch_size
+        for index, start in enumerate(range(0, num, batch_size)):
+            yield index, self._part(min(batch_size, num - start))
+
+    def _expect_shared(self, num: int | None) -> None:
+        size = self._gan.machine.world.size
+        if self._shared and num is not None and num % size:
+            raise LsganError(f"{size} ranks cannot share {num} samples: ask for a multiple of them")
+
+    def _part(self, num: int) -> slice:
+        """This rank's of the first `num` samples of a batch."""
+        return self._gan.machine.part(num) if self._shared else slice(num)
 
     def _batch(self, index: int, part: slice) -> Batch:
         return self._gan.data.batches.batch(index, self._gan.machine.device, part)
 
     @torch.no_grad()
-    def _average(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Samples of G's average in full precision."""
-        inputs = (z,) if labels is None else (z, labels)
-        return self._gan.state.generator_ema.module(*(part.to(self._gan.machine.device) for part in inputs))
+    def _generate(self, z: Tensor, labels: Tensor | None, *, average: bool = True) -> Tensor:
+        """Samples of G's average, or of G, in full precision."""
+        state, device = self._gan.state, self._gan.machine.device
+        inputs = [part.to(device) for part in ((z,) if labels is None else (z, labels))]
+        if average:
+            return state.generator_ema.module(*inputs)
+        with _evaluating(state.generator):
+            return state.generator.forward(*inputs)  # not __call__, which may be compiled
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Batch norm uses its running statistics and leaves them, dropout draws nothing; then all is as it was."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -57,6 +57,24 @@ def test_points_are_what_they_are_drawn_from(composed):
     assert identity(doubled).differences(identity(plain)) == ["dataset.weights=[1, 1, 2, 1, 1, 1, 1, 1], not None"]
 
 
+def test_what_is_held_out_makes_another_run(composed):
+    plain, some = of(composed), of(composed, "dataset.held_out=0.1")
+    assert identity(some).differences(identity(plain)) == ["dataset.held_out=0.1, not 0.0"]
+    for same in ("dataset.held_out=0", "dataset.held_out=0.0"):
+        assert identity(of(composed, same)).digest == identity(plain).digest
+    assert identity(of(composed, "dataset.held_out=200")).config["dataset.held_out"] == 200
+
+
+def test_a_run_of_a_version_that_knew_no_held_out_images_held_out_none(composed):
+    before = of(composed)
+    del before.dataset["held_out"]
+    assert identity(before) == identity(of(composed))
+    assert identity(before).digest == identity(of(composed)).digest
+    assert differences(said(of(composed)), said(before)) == []
+    some = of(composed, "dataset.held_out=0.1")
+    assert identity(some).differences(identity(before)) == ["dataset.held_out=0.1, not 0.0"]
+
+
 def test_the_place_of_the_images_is_no_part_of_it(composed):
     folders = [of(composed, "dataset=image_folder", f"dataset.root={name}") for name in ("a", "b")]
     assert identity(folders[0]) == identity(folders[1])

@@ -78,6 +78,16 @@ def test_a_config_that_has_changed_is_refused(begin):
     assert begin.plan("run=r", "loss.a=-2.0", "steps=8").folder == folder
 
 
+def test_other_images_are_not_held_out_later(begin):
+    folder = begin("r", "run=r", "dataset.held_out=0.1")
+    with pytest.raises(LsganError) as caught:
+        begin.plan("run=r")
+    assert str(caught.value).startswith(f"run=r: {folder} was begun with another config (dataset.held_out=0, not 0.1):")
+    with pytest.raises(LsganError, match=r"goes on with the run's own config, so dataset.held_out cannot be changed"):
+        begin.plan(f"resume={folder}", "dataset.held_out=200")
+    assert begin.plan("run=r", "dataset.held_out=0.1", "steps=9").folder == folder
+
+
 def test_a_name_that_is_taken_is_not_begun_anew(begin):
     begin("r", "run=r")
     with pytest.raises(

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -13,9 +13,11 @@ from torch import Tensor
 
 from lsgan.data.batches import WHOLE, Batch
 from lsgan.data.pictures import Picture, scatter
+from lsgan.errors import LsganError
 from lsgan.streams import stream
 
 MOST_MODES = 1_000_000
+_BLOCK = 1024  # points that are drawn at once where they do not belong to a training batch
 
 log = logging.getLogger(__name__)
 
@@ -137,3 +139,14 @@ class PointBatches:
         """Points [N, 2] of `part` of batch `index`; float32, without labels."""
         points = self._ring.points(self._batch_size, stream(self._seed, "points", index))
         return Batch(points[part].to(device), labels=None)
+
+    def reals(self, num: int | None, device: torch.device, *, held_out: bool = False) -> Iterator[Batch]:
+        """Points of two streams that no training draws from, of which the one counts as held out."""
+        if num is None:
+            raise LsganError(f"{self._ring.name} has no last point: say how many real ones are wanted")
+        purpose = "points held out" if held_out else "points to compare with"
+        blocks = [self._ring.points(_BLOCK, stream(0, purpose, k)) for k in range(-(-num // _BLOCK))]
+        return (Batch(points.to(device), None) for points in torch.cat(blocks)[:num].split(self._batch_size))
+
+    def num_reals(self, held_out: bool = False) -> None:
+        """As many as one likes."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lsgan.data.batches import Batches
 from lsgan.data.feeding import StoreBatches
+from lsgan.data.held_out import check_held_out, number_held_out
 from lsgan.data.pack import pack
 from lsgan.data.pictures import COLUMNS, Picture, image_grid, save_images
 from lsgan.data.sources.decode import Fit
@@ -39,9 +40,11 @@ class ImageDataset(ABC):
         crop: cut the largest central square before resizing; otherwise the whole image is squeezed into one.
         flip: mirror half of the images of each batch, left to right.
         bits: how many of the 16 bits of 16-bit images are used, 12 for example; None: all.
+        held_out: images that training never sees, the same in every run: below 1 their share, else their number.
 
     Raises:
-        ValueError: a name that is no name of a folder, resolution < 1, or another number of channels or bits.
+        ValueError: a name that is no name of a folder, resolution < 1, another number of channels or bits, or a
+            negative or broken number of images held out.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ImageDataset(ABC):
     crop: bool = False
     flip: bool = False
     bits: int | None = None
+    held_out: float = 0.0
 
     samples_shown: ClassVar[int] = 64
 
@@ -62,6 +66,7 @@ class ImageDataset(ABC):
             raise ValueError(f"channels={self.channels} must be 1 or 3")
         if self.bits is not None and not 1 <= self.bits <= 16:
             raise ValueError(f"bits={self.bits} must be from 1 to 16")
+        check_held_out(self.held_out)
 
     @property
     def num_classes(self) -> int | None:
@@ -106,7 +111,7 @@ class ImageDataset(ABC):
         """The packed store; made first if there is none of these images and settings.
 
         Raises:
-            LsganError: the images are not there, or cannot be read.
+            LsganError: the images are not there, or cannot be read, or `held_out` does not go with their number.
         """
         try:
             folder = self._folder(data_dir)
@@ -115,7 +120,9 @@ class ImageDataset(ABC):
         except OSError as error:
             raise LsganError(f"{self.name}: {error.filename or data_dir} cannot be read ({error.strerror})") from error
         shape = "×".join(map(str, store.images.shape[1:]))
-        log.info("%s: %s images %s, packed in %s", self.name, f"{len(store.images):,}", shape, folder)
+        num, num_held_out = len(store.images), self.num_held_out(store)
+        without = f", {num_held_out:,} of them held out" if num_held_out else ""
+        log.info("%s: %s images %s%s, packed in %s", self.name, f"{num:,}", shape, without, folder)
         log.info("classes: %s", store.told)
         return store
 
@@ -129,7 +136,18 @@ class ImageDataset(ABC):
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> Batches:
         """Packs the images if that has not been done yet, and returns their batches. Raises as `prepare` does."""
         store = self.prepare(data_dir)
-        return StoreBatches(store, batch_size, seed, flip=self.flip, device_cache_gb=device_cache_gb)
+        return StoreBatches(
+            store,
+            batch_size,
+            seed,
+            flip=self.flip,
+            device_cache_gb=device_cache_gb,
+            num_held_out=self.num_held_out(store),
+        )
+
+    def num_held_out(self, store: Store) -> int:
+        """How many images of the store training never sees. Raises as `number_held_out`."""
+        return number_held_out(self.held_out, len(store.images))
 
     def picture(self, samples: Tensor) -> Picture:
         """A grid of the samples [N, C, H, W]: uint8 [H, W, 3]."""

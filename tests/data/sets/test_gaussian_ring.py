@@ -4,6 +4,7 @@ import torch
 from torch.testing import assert_close
 
 from lsgan.data.sets.gaussian_ring import GaussianRing
+from lsgan.errors import LsganError
 from lsgan.streams import stream
 
 CPU = torch.device("cpu")
@@ -69,6 +70,26 @@ def test_batches_are_fresh_and_repeatable(tmp_path):
     assert torch.equal(batches.batch(5, CPU).samples, RING.open(tmp_path, 16, seed=3).batch(5, CPU).samples)
     assert not torch.equal(batches.batch(5, CPU).samples, batches.batch(6, CPU).samples)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_real_points_of_either_side_are_the_same_each_time_and_no_batchs(tmp_path):
+    def reals(num, batch_size=16, seed=3, **side):
+        found = list(RING.open(tmp_path, batch_size, seed).reals(num, CPU, **side))
+        assert max(len(batch.samples) for batch in found) == min(batch_size, num)
+        assert {batch.labels for batch in found} == {None}
+        return torch.cat([batch.samples for batch in found])
+
+    seen, unseen = reals(3000), reals(3000, held_out=True)
+    assert seen.shape == unseen.shape == (3000, 2)
+    assert not torch.equal(seen, unseen)
+    assert len(torch.cat([seen, unseen]).unique(dim=0)) == 6000
+    assert torch.equal(reals(1500, batch_size=7, seed=4), seen[:1500])
+    assert torch.equal(reals(10, batch_size=512, held_out=True), unseen[:10])
+    assert RING.coverage(unseen).modes == 8
+    batches = RING.open(tmp_path, 16, seed=3)
+    assert (batches.num_reals(), batches.num_reals(held_out=True)) == (None, None)
+    with pytest.raises(LsganError, match=r"^ring has no last point: say how many real ones are wanted$"):
+        batches.reals(None, CPU)
 
 
 def test_picture_and_file(tmp_path):

@@ -11,6 +11,8 @@ from lsgan.data.sets.images import ImageDataset
 from lsgan.data.sources.source import Item
 from lsgan.errors import LsganError
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Files(ImageDataset):
@@ -48,7 +50,11 @@ def stores(data_dir):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"resolution": 0}, "resolution=0 must be at least 1"), ({"channels": 2}, "channels=2 must be 1 or 3")],
+    [
+        ({"resolution": 0}, "resolution=0 must be at least 1"),
+        ({"channels": 2}, "channels=2 must be 1 or 3"),
+        ({"held_out": -0.5}, "held_out=-0.5 must be a share of the images that is below 1, or a whole number of them"),
+    ],
 )
 def test_bounds(settings, message):
     with pytest.raises(ValueError, match=message):
@@ -123,6 +129,32 @@ def test_flips_reach_the_batches(tmp_path):
     mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(plain, flipped, strict=True)]
     assert all(s or m for s, m in zip(same, mirrored, strict=True))
     assert 16 < sum(mirrored) < 48
+
+
+@pytest.mark.parametrize(("held_out", "number"), [(0.1, 180), (200, 200)])
+def test_what_is_held_out_reaches_the_batches(tmp_path, caplog, held_out, number):
+    caplog.set_level("INFO")
+    digits = Digits(name="digits", resolution=8, channels=1, held_out=held_out)
+    batches = digits.open(tmp_path, 64, seed=0)
+    assert f"digits: 1,797 images 8×8×1, {number} of them held out, packed in {tmp_path}" in caplog.text
+    assert (batches.num_reals(True), batches.num_reals()) == (number, 1797 - number)
+    assert (
+        batches.identity == digits.open(tmp_path, 64, seed=0).identity
+    )  # those of the data; the config tells the rest
+    held = {bytes(image.numpy()) for batch in batches.reals(None, CPU, held_out=True) for image in batch.samples}
+    seen = {bytes(image.numpy()) for index in range(60) for image in batches.batch(index, CPU).samples}  # two epochs
+    assert (len(held), len(seen), len(held & seen)) == (number, 1797 - number, 0)  # no digit is there twice
+
+
+def test_a_number_that_does_not_go_with_that_of_the_images(tmp_path):
+    (tmp_path / "number").write_text("3")
+    assert files(held_out=2).open(tmp_path, 4, seed=0).num_reals() == 1
+    for held_out, sentence in (
+        (3, "leaves none to train on: hold out 2 at most"),
+        (0.1, "holds out none: set a larger"),
+    ):
+        with pytest.raises(LsganError, match=f"^dataset.held_out={held_out} of 3 images {sentence}"):
+            files(held_out=held_out).open(tmp_path, 4, seed=0)
 
 
 def test_a_picture_of_classes_has_one_a_row():
