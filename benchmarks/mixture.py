@@ -27,6 +27,7 @@ from torch import Tensor
 
 from lsgan import config
 from lsgan.data.sets.gaussian_ring import GaussianRing
+from lsgan.evaluation.mixtures import coverage
 from lsgan.streams import stream
 from lsgan.training.checkpoints import load
 
@@ -94,7 +95,7 @@ def finished(folder: Path, cell: Cell) -> dict[int, Path]:
 def scores(run: Path) -> Scores:
     """Means over the evaluations; `covers` is whether the median one has all modes, by the averaged G."""
     ring, evaluations = samples_of(run)
-    raw, averaged = ([ring.coverage(samples) for samples in column] for column in zip(*evaluations, strict=True))
+    raw, averaged = ([coverage(samples, ring) for samples in column] for column in zip(*evaluations, strict=True))
     return {
         "modes": statistics.mean(score.modes for score in raw),
         "modes, averaged G": statistics.mean(score.modes for score in averaged),

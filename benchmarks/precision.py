@@ -22,12 +22,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from runs import train_all, train_once
-from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
 from lsgan import config
 from lsgan.data.sets.digits import Digits
+from lsgan.evaluation.distances import fid
+from lsgan.evaluation.mixtures import coverage
 from lsgan.streams import stream
 from lsgan.training.checkpoints import latest_checkpoint, load
 
@@ -84,9 +85,9 @@ def scores(run: Path, case: str) -> Scores:
 
 
 def judge_points(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
-    """As the ring itself judges them (`GaussianRing.coverage`)."""
-    coverage = experiment.dataset.coverage(samples)
-    return {"modes covered": coverage.modes, "within 3 std, %": 100 * coverage.quality, **losses(run)}
+    """How they cover the ring."""
+    found = coverage(samples, experiment.dataset)
+    return {"modes covered": found.modes, "within 3 std, %": 100 * found.quality, **losses(run)}
 
 
 def judge_digits(experiment: config.Experiment, samples: torch.Tensor, run: Path) -> Scores:
@@ -95,7 +96,8 @@ def judge_digits(experiment: config.Experiment, samples: torch.Tensor, run: Path
     fake = components.transform(samples.flatten(1).double().numpy())
     shares = np.bincount(svm.predict(fake), minlength=10) / len(fake)
     entropy = -sum(share * np.log(share) for share in shares if share > 0)
-    return {"Fréchet distance": frechet(real, fake), "entropy of the classes": entropy, **losses(run)}
+    distance = fid(torch.from_numpy(real), torch.from_numpy(fake))
+    return {"Fréchet distance": distance, "entropy of the classes": entropy, **losses(run)}
 
 
 def losses(run: Path) -> Scores:
@@ -113,14 +115,6 @@ def real_digits(dataset: Digits, data_dir: Path) -> tuple[Points, PCA, SVC]:
     components = PCA(50, random_state=0).fit(pixels)
     real = components.transform(pixels)
     return real, components, SVC().fit(real, store.labels)
-
-
-def frechet(first: Points, second: Points) -> float:
-    """Between Gaussians of the same means and covariances."""
-    covariances = [np.cov(points, rowvar=False) for points in (first, second)]
-    root = sqrtm(covariances[0] @ covariances[1]).real
-    means = np.square(first.mean(0) - second.mean(0)).sum()
-    return float(means + np.trace(covariances[0] + covariances[1] - 2 * root))
 
 
 def add_rows(folder: Path, case: str, seeds: int, shown: Table) -> None:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "terminal", "threads", "world"}
-MIDDLE = {"architectures", "data", "tracking"}
+MIDDLE = {"architectures", "data", "evaluation", "tracking"}
 TOP = {"arguments", "command", "comparison", "config", "prepare", "review", "run", "runs", "sample", "sweep", "trained"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -50,7 +50,7 @@ def may_import(name):
     if name in MIDDLE:
         return BOTTOM | {name}
     if name == "observe":
-        return BOTTOM | {"observe", "data"}
+        return BOTTOM | {"observe", "data", "evaluation"}
     if name == "training":
         return BOTTOM | {"training", "data", "tracking", "observe"}
     return BOTTOM | MIDDLE | TOP | {"training", "observe"}

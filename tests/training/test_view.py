@@ -63,12 +63,11 @@ def test_the_reals_that_are_shown_are_the_first_of_the_training(make_gan):
     assert len(Moment(everywhere, "fid", shared=True).shown_reals()) == 2048  # as shown_fakes
 
 
-@pytest.mark.parametrize("held_out", [False, True])
-def test_reals_are_those_of_the_data(make_gan, held_out):
+def test_reals_are_those_of_the_data(make_gan):
     gan = make_gan()
-    expected = torch.cat([batch.samples for batch in gan.data.batches.reals(20, CPU, held_out=held_out)])
-    assert_close(real(gan, 20, held_out=held_out), expected, atol=0, rtol=0)
-    assert_close(real(make_gan(seed=1), 20, held_out=held_out), expected, atol=0, rtol=0)
+    expected = torch.cat([batch.samples for batch in gan.data.batches.reals(20, CPU)])
+    assert_close(real(gan, 20), expected, atol=0, rtol=0)
+    assert_close(real(make_gan(seed=1), 20), expected, atol=0, rtol=0)
 
 
 def test_all_reals_there_are(make_gan, images):

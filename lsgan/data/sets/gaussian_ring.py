@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -83,13 +83,6 @@ class GaussianRing:
             mode = torch.multinomial(self.shares, num, replacement=True, generator=generator)
         return self.centres[mode] + self.std * torch.randn(num, 2, generator=generator)
 
-    def coverage(self, samples: Tensor) -> "Coverage":
-        """How well generated points [N, 2] cover the ring."""
-        distance, mode = torch.cdist(samples, self.centres).min(dim=1)
-        good = distance < 3 * self.std
-        found = torch.bincount(mode[good], minlength=self.modes) / len(samples)
-        return Coverage(int((found >= self.shares / 4).sum()), good.float().mean().item())
-
     def open(self, data_dir: Path, batch_size: int, seed: int, device_cache_gb: float = 0) -> "PointBatches":
         """Batches of fresh points; nothing is read or written."""
         log.info("%s: %d Gaussians, std %g, on a circle of radius %g", self.name, self.modes, self.std, self.radius)
@@ -108,13 +101,6 @@ class GaussianRing:
         """All samples as folder/points.csv."""
         points = torch.cat(list(batches)).float().cpu().numpy()
         np.savetxt(folder / "points.csv", points, delimiter=",", header="x,y", comments="")
-
-
-class Coverage(NamedTuple):
-    """What generated points have of a mixture."""
-
-    modes: int  # with a quarter of their share of the points, or more, within 3 std
-    quality: float  # share of the points within 3 std of any mode, in [0, 1]; 0.989 of the real ones are
 
 
 def _are_weights(weights: Any, modes: int) -> bool:
@@ -141,12 +127,13 @@ class PointBatches:
         return Batch(points[part].to(device), labels=None)
 
     def reals(self, num: int | None, device: torch.device, *, held_out: bool = False) -> Iterator[Batch]:
-        """Points of two streams that no training draws from, of which the one counts as held out."""
-        if num is None:
-            raise LsganError(f"{self._ring.name} has no last point: say how many real ones are wanted")
-        purpose = "points held out" if held_out else "points to compare with"
-        blocks = [self._ring.points(_BLOCK, stream(0, purpose, k)) for k in range(-(-num // _BLOCK))]
+        """Points of a stream that no training draws from; none are held out, as all are new."""
+        if num is None or held_out:
+            what = "holds nothing out" if held_out else "has no last point: say how many real ones are wanted"
+            raise LsganError(f"{self._ring.name} {what}")
+        blocks = [self._ring.points(_BLOCK, stream(0, "points to compare with", k)) for k in range(-(-num // _BLOCK))]
         return (Batch(points.to(device), None) for points in torch.cat(blocks)[:num].split(self._batch_size))
 
-    def num_reals(self, held_out: bool = False) -> None:
+    def num_reals(self, held_out: bool = False) -> int | None:
         """As many as one likes."""
+        return 0 if held_out else None
