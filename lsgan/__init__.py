@@ -24,10 +24,10 @@ def load(
     device: str = "auto",
     trust: bool = False,
 ) -> "TrainedRun":
-    """The trained generator of a run folder, ready to draw samples.
+    """The trained generator of a run folder, or of one that lsgan.export has written, ready to draw samples.
 
     Args:
-        folder: of the run, <runs_dir>/<study>/<run>.
+        folder: of the run, <runs_dir>/<study>/<run>, or of the export.
         checkpoint: a file, or one of the run's own by name or step ("best", "step-000060.pt", 60); the newest if None.
         ema: the average of G's weights, as in the run's sample grids; else the weights themselves.
         device: auto (CUDA if there is a GPU), cpu or cuda.

@@ -265,3 +265,112 @@ def test_two_at_once_do_not_mix(run, sample_here, tmp_path):
         pytest.raises(LsganError, match=r"another process is writing .*/mine"),
     ):
         sample_here(f"run={run}", "num_images=1", "out=mine")
+
+
+def test_a_strip_for_each_pair(run, sample_here, tmp_path):
+    told = sample_here(f"run={run}", "interpolate=5", "pairs=3")
+    out = run / "generated" / "step-000004-seed0-interpolation"
+    assert told == (
+        f"3 × 5 samples between pairs of z, of {run}/checkpoints/step-000004.pt in {out}, "
+        f"see {out / 'interpolation.png'}\n"
+    )
+    assert names(out) == ["interpolation.png"]
+    strip = pixels(out / "interpolation.png")
+    assert strip.shape == (3 * 34 + 2, 5 * 34 + 2, 3)
+    sample_here(f"run={run}", "num_images=6", "out=six")
+    for pair in range(3):  # samples 2·i and 2·i + 1 are its ends
+        for column, i in ((0, 2 * pair), (4, 2 * pair + 1)):
+            image = strip[34 * pair + 2 : 34 * pair + 34, 34 * column + 2 : 34 * column + 34, 0]
+            assert np.abs(image.astype(int) - pixels(tmp_path / "six" / f"{i:06d}.png")).max() <= 1
+    sample_here(f"run={run}", "interpolate=4", "film=gif", "fps=10")  # in the place of the one before
+    with Image.open(out.parent / out.name / "interpolation.gif") as film:
+        assert (film.n_frames, film.size, film.info["duration"]) == (6, (8 * 34 + 2, 34 + 2), 100)  # there and back
+    assert names(out) == ["interpolation.gif", "interpolation.png"]
+
+
+def test_strips_of_a_conditional_run_have_a_class_each(short_run, sample_here, tmp_path):
+    run = short_run("architecture=dcgan_small_conditional")
+    sample_here(f"run={run}", "interpolate=3", "pairs=12", "out=all")
+    sample_here(f"run={run}", "interpolate=3", "pairs=12", "label=4", "out=fours")
+    rows = [pixels(tmp_path / name / "interpolation.png")[2:].reshape(12, 34, -1) for name in ("all", "fours")]
+    assert [np.array_equal(mine, other) for mine, other in zip(*rows, strict=True)] == [i == 4 for i in range(12)]
+    with pytest.raises(LsganError, match=r"^label=10 must be in \[0, 10\)$"):
+        sample_here(f"run={run}", "interpolate=3", "label=10")
+
+
+def test_truncated_samples_lie_nearer_to_one_another(run, sample_here, tmp_path):
+    spread = []
+    for words in ((), ("truncation=0.1",)):
+        sample_here(f"run={run}", "num_images=30", *words)
+        out = run / "generated" / "-".join(["step-000004-seed0", *(word.replace("=", "") for word in words)])
+        spread.append(np.stack([pixels(out / f"{i:06d}.png") for i in range(30)]).astype(float).std(0).mean())
+    assert spread[0] > 1.5 * spread[1] > 0
+    with Image.open(out / "grid.png") as grid:
+        assert grid.text["Description"].endswith("step-000004.pt, seed 0, truncation 0.1")
+    for value in ("0", "-1"):
+        with pytest.raises(LsganError, match=rf"^truncation={value} must be above 0$"):
+            sample_here(f"run={run}", f"truncation={value}")
+
+
+def test_a_film_of_the_training(run, sample_here, capsys, tmp_path):
+    for path in (run / "checkpoints").iterdir():  # it needs none
+        path.unlink()
+    grid = run / "samples" / "000004.jpg"
+    steps = [4, 8, 9, 30]
+    for step in steps[1:]:
+        Image.open(grid).rotate(step).save(run / "samples" / f"{step:06d}.jpg")
+    (run / "samples" / "000009.jpg").write_bytes(grid.read_bytes()[:300])  # torn
+    told = sample_here(f"run={run}", "film=gif")
+    out = run / "generated" / "training"
+    assert f"3 sample grids of {run}, steps 4 to 30, in {out}, and {out / 'training.gif'}" in told
+    assert names(out) == ["training.gif", "training.png"]
+    with Image.open(out / "training.gif") as film, Image.open(grid) as first:
+        assert film.n_frames == 3
+        shown = film.convert("RGB").crop((0, film.height - first.height, first.width, film.height))
+        assert np.abs(np.asarray(shown).astype(int) - np.asarray(first.convert("RGB"))).mean() < 2
+    sample_here(f"run={run}", "film=mp4", f"out={tmp_path / 'f'}")
+    sample_here(f"run={run}", "film=mp4", f"out={tmp_path / 'f'}")  # its own may be replaced
+    assert names(tmp_path / "f") == ["training.mp4", "training.png"]
+    (tmp_path / "f" / "training.png").unlink()
+    with pytest.raises(LsganError, match=r"^out=.*/f holds training.mp4, which lsgan.sample has not written"):
+        sample_here(f"run={run}", "film=mp4", f"out={tmp_path / 'f'}")
+    for path in (run / "samples").iterdir():
+        path.unlink()
+    with pytest.raises(LsganError, match=rf"^film=gif: {run} holds no sample grids"):
+        sample_here(f"run={run}", "film=gif")
+
+
+def test_a_long_training_is_shown_by_some_of_its_grids(run, sample_here, monkeypatch):
+    for step in range(5, 15):
+        shutil.copy(run / "samples" / "000004.jpg", run / "samples" / f"{step:06d}.jpg")
+    monkeypatch.setattr(sampling, "_MOST_FRAMES", 4)
+    seen = []
+    monkeypatch.setattr("lsgan.film.captioned", lambda picture, text: seen.append(text) or picture)
+    assert f"4 of the 11 sample grids of {run}, steps 4 to 14, in" in sample_here(f"run={run}", "film=gif")
+    assert seen == ["step 4", "step 7", "step 10", "step 14"]
+
+
+def test_settings_that_say_nothing_beside_others(run, sample_here):
+    for words, message in {
+        ("pairs=3",): "pairs=3 says nothing without interpolate=<steps>: add that, or take it out",
+        ("fps=3",): "fps=3 says nothing without film=gif or film=mp4: add one, or take it out",
+        ("interpolate=4", "num_images=3"): (
+            "num_images=3 says nothing beside interpolate=: pairs= says how many strips there are"
+        ),
+        ("film=gif", "label=3"): ("label=3 says nothing to a film of the training: take it out, or add interpolate="),
+        ("interpolate=1",): "interpolate=1 must be at least 2",
+        ("interpolate=4", "pairs=0"): "pairs=0 must be at least 1",
+        ("interpolate=few",): "interpolate=few must be an integer or null",
+        ("film=avi",): "film=avi must be one of gif, mp4",
+        ("film=gif", "fps=100"): "fps=100 must be from 1 to 50",
+    }.items():
+        with pytest.raises(LsganError) as error:
+            sample_here(f"run={run}", *words)
+        assert str(error.value) == message
+
+
+def test_points_have_no_strip(short_run, sample_here):
+    run = short_run("dataset=gaussian_ring", "architecture.width=4")
+    with pytest.raises(LsganError, match=r"^interpolate=4: the run draws points, and a strip shows images"):
+        sample_here(f"run={run}", "interpolate=4")
+    assert f"1 sample grid of {run}, step 4, in" in sample_here(f"run={run}", "film=gif")

@@ -1,5 +1,7 @@
 """`lsgan.load`: a trained run from Python."""
 
+import dataclasses
+import math
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ from PIL import Image
 import lsgan
 from lsgan import sample as sampling
 from lsgan.errors import LsganError
+from lsgan.streams import stream
 
 
 @pytest.fixture
@@ -101,3 +104,61 @@ def test_the_random_numbers_of_others_stay_theirs(short_run):
 def test_importing_the_package_is_light():
     program = "import sys, lsgan; sys.exit(bool({'torch', 'hydra', 'numpy', 'PIL', 'wandb'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_run_knows_its_step_its_weights_and_its_settings(short_run):
+    folder = short_run()
+    run = lsgan.load(folder, ema=False)
+    assert (run.step, run.ema, run.settings.batch_size) == (4, False, 8)
+    assert lsgan.load(folder, 2).step == 2
+
+
+def test_an_interpolation_is_of_samples_of_its_z(short_run):
+    run = lsgan.load(short_run())
+    way = run.interpolation(4, 3, seed=5)
+    assert way.shape == (3, 4, 1, 32, 32)
+    ends = run.sample(6, seed=5)
+    torch.testing.assert_close(way[:, 0], ends[0::2])
+    torch.testing.assert_close(way[:, -1], ends[1::2])
+    z = run.latent.sample(6, stream(5, "sample"))
+    third = math.cos(math.pi / 6) * z[0::2] + math.sin(math.pi / 6) * z[1::2]
+    with torch.no_grad():
+        torch.testing.assert_close(way[:, 1], run.generator(third))
+    assert run.strip(way).size == (4 * 34 + 2, 3 * 34 + 2)
+    narrow = run.interpolation(4, 3, seed=5, truncation=0.5)
+    torch.testing.assert_close(narrow[:, 0], run.sample(6, seed=5, truncation=0.5)[0::2])
+
+
+def test_truncation_is_that_of_the_latent(short_run):
+    run = lsgan.load(short_run())
+    z = run.latent.truncated(run.latent.sample(3, stream(0, "sample")), 0.3)
+    with torch.no_grad():
+        torch.testing.assert_close(run.sample(3, truncation=0.3), run.generator(z))
+    assert np.array_equal(
+        np.asarray(run.grid(3, truncation=0.3)), np.asarray(run.picture(run.sample(3, truncation=0.3)))
+    )
+
+
+class Plain:
+    """A latent of somebody's own."""
+
+    dim = 128
+
+    def sample(self, num, generator):
+        return torch.randn(num, 128, generator=generator)
+
+
+def test_a_latent_that_cannot_be_explored_can_be_sampled(short_run):
+    run = dataclasses.replace(lsgan.load(short_run()), latent=Plain())
+    assert run.sample(2).shape == (2, 1, 32, 32)
+    for call, setting in ((lambda: run.sample(2, truncation=1.0), "truncation"), (run.interpolation, "interpolate")):
+        with pytest.raises(
+            LsganError, match=rf"^{setting}: Plain does not say how, it has not the methods of lsgan.latents"
+        ):
+            call()
+
+
+def test_a_huge_interpolation_is_refused(short_run):
+    run = lsgan.load(short_run())
+    with pytest.raises(LsganError, match=r"^interpolate=8, pairs=100000000000000: z alone would take"):
+        run.interpolation(pairs=10**14)

@@ -94,6 +94,11 @@ def is_conditional(node: Any, name: str = "architecture") -> bool:
     return "num_classes" in parameters
 
 
+def parameters(node: Any, name: str) -> set[str]:
+    """Names of what a component's constructor takes. Raises as `instantiate`."""
+    return {*inspect.signature(_target(migrated(node), name)).parameters}
+
+
 def typed(schema: type, cfg: DictConfig, prefix: str = "") -> Any:
     """`cfg` as an instance of the dataclass `schema`, converted to its types; `prefix` goes before keys in messages.
 
@@ -160,7 +165,7 @@ def _arguments(
     try:
         hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     except NameError:  # of a name that only type checkers import
-        hints = {}
+        hints = parameters_of(node["_target_"]) or {}
     return _typed_values(values, hints, name)
 
 

@@ -12,7 +12,7 @@ from lsgan.config.trees import flat
 from lsgan.errors import LsganError
 
 # What other components give to a component of a group, and so no YAML does: by name, and by position.
-_GIVEN = {"architecture": ("shape", "z_dim", "num_classes")}
+_GIVEN = {"architecture": ("shape", "z_dim", "num_classes"), "observe": ("extractor",)}
 _GIVEN_BY_POSITION = {"optimizer": 1}  # the parameters
 
 

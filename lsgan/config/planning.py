@@ -10,12 +10,15 @@ from omegaconf import DictConfig
 from lsgan import provenance, threads
 from lsgan.config import identity, names, saved
 from lsgan.config.checking import check
-from lsgan.config.observers import build_observers
+from lsgan.config.observers import check_observers
 from lsgan.config.settings import Settings, parts
+from lsgan.config.trees import flat
 from lsgan.errors import LsganError
 from lsgan.tracking import agent
 from lsgan.tracking.run_record import RunRecord
 from lsgan.world import ALONE, World
+
+_NO_MEANING = ("cache", "url", "every")  # for what a metric means
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,19 @@ def plan(cfg: DictConfig, overrides: Iterable[str] = (), world: World = ALONE) -
         settings = check(cfg, world)
         found = Plan(settings, world, typed, overrides, _begun(settings, typed))
     if found.folder is not None:
+        if RunRecord(found.folder).exported is not None:
+            raise LsganError(
+                f"{call(found)} is what was exported of a run, and has nothing to go on from: name the run"
+            )
         before = saved.load(found.folder, trust=True)  # read, not built
         _check_config(found, before)
+        _check_metrics(found, before)
         _check_length(found)
         _check_code(found)
         _keep(settings, before)
     if settings.runtime.get("threads") is None:
         settings.runtime["threads"] = threads.told()
-    build_observers(settings)  # for its complaints, before torch is imported
+    check_observers(settings)  # before torch is imported
     return found
 
 
@@ -169,6 +177,27 @@ def _check_config(plan: Plan, before: DictConfig) -> None:
     if plan.settings.resume_override or plan.settings.resume is not None:
         return  # of resume=, `going_on` has refused what may not change
     refuse(plan, identity.differences(identity.said(plan.settings), identity.said(check(before))))
+
+
+def _check_metrics(plan: Plan, before: DictConfig) -> None:
+    """Columns of metrics.jsonl keep their meaning, which follows from the extractor and the number of samples."""
+    if "metrics" not in plan.settings.observe or "metrics" not in before["observe"] or plan.settings.resume_override:
+        return
+    told = [
+        flat({"features": settings.features, "observe": {"metrics": settings.observe["metrics"]}})
+        for settings in (plan.settings, check(before))
+    ]
+    now, then = ({key: value for key, value in one.items() if _last(key) not in _NO_MEANING} for one in told)
+    differences = identity.differences(now, then)
+    if differences:
+        raise LsganError(
+            f"{call(plan)} has metrics already, and these would mean something else ({'; '.join(differences)}): "
+            f"{how_else(plan)}, or have both in the same columns by resume_override=true"
+        )
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def refuse(plan: Plan, differences: Sequence[str]) -> None:

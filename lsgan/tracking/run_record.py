@@ -13,6 +13,8 @@ import yaml
 
 Row = dict[str, Any]  # one JSON object of a .jsonl file
 
+EXPORTED = "model.safetensors"  # the weights in a folder that `python -m lsgan.export` has written
+
 _PADDING = b"\0 \t\r"  # zeros: some file systems leave them behind a crash
 _UNFINISHED = (".part", ".new")  # of a checkpoint and its checksum
 _SAVE = ("finished", "interrupted", "collapsed")  # what a run calls itself that has saved its last step
@@ -149,6 +151,12 @@ class RunRecord:
     def checkpoints(self) -> dict[int, Path]:
         """Step -> file, the oldest first; their content is not looked at."""
         return self._numbered("checkpoints", "step-", ".pt")
+
+    @property
+    def exported(self) -> Path | None:
+        """The weights, where this is no run but what was exported of one."""
+        path = self.path / EXPORTED
+        return path if path.is_file() and not self.checkpoints else None
 
     @property
     def best(self) -> Path | None:

@@ -101,6 +101,16 @@ def other_code(**changes):
     return {**provenance.code([]), "sha256": "0" * 64, "lsgan": "0.0.9", "commit": "f" * 40, "changed": True, **changes}
 
 
+def test_what_was_exported_is_no_run(begin):
+    folder = begin("r")
+    (folder / "model.safetensors").touch()
+    for typed in (f"resume={folder}", "run=r"):
+        with pytest.raises(LsganError, match=r"is what was exported of a run, and has nothing to go on from: name the"):
+            begin.plan(typed)
+    (folder / "checkpoints" / "step-000060.pt").touch()  # somebody keeps it in a run's folder
+    assert begin.plan(f"resume={folder}").folder == folder
+
+
 def test_other_code_is_asked_for(begin):
     folder = begin("r", "run=r", code=other_code())
     for command, called, fix in (
