@@ -1,11 +1,14 @@
-"""Standard output and error of a command, which may be poor (no χ), full, closed, or without a reader."""
+"""Standard output and error of a command, which may be poor (no χ), full, closed, or unread; progress bars."""
 
 import errno
 import io
 import os
 import sys
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
+
+Batch = TypeVar("Batch", bound=Sized)
 
 
 class _Undemanding(io.FileIO):
@@ -58,3 +61,21 @@ def _undemanding(stream: Any) -> TextIO:
         errors="backslashreplace",
         line_buffering=stream.line_buffering or stream.write_through,  # the latter under `python -u`
     )
+
+
+def watched(batches: Iterable[Batch], told: str, num: int) -> Iterator[Batch]:
+    """The batches, and a progress bar beside them where somebody looks at a terminal.
+
+    Args:
+        batches: each with a length.
+        told: what they are.
+        num: samples in all of them.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(told, total=num)
+        for batch in batches:
+            yield batch
+            progress.advance(task, len(batch))

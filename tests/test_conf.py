@@ -357,3 +357,14 @@ def test_a_job_of_a_sweep_is_the_run_that_is_typed_alone(composed):
     for overrides in (job, ["sweep=targets", *job]):
         assert config.plan(composed(*overrides), overrides).typed == name
     assert name == {"loss": "nsgan", "seed": 0, "steps": 5}
+
+
+def test_the_best_of_a_metric_is_what_suits_it_unless_it_is_said(composed):
+    def mode(*typed):
+        settings = config.check(composed("observe=[default,metrics]", *typed))
+        assert settings.observe["best"]["mode"] == settings.best_mode
+        return settings.best_mode
+
+    assert mode() == mode("best_metric=metric/fid") == mode("best_metric=loss/generator") == "min"
+    assert mode("best_metric=metric/recall") == "max"
+    assert mode("best_metric=metric/recall", "best_mode=min") == "min"

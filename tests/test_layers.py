@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "terminal", "threads", "world"}
 MIDDLE = {"architectures", "data", "evaluation", "tracking"}
-TOP = {"arguments", "command", "comparison", "config", "export", "exporting", "film", "prepare"}
+TOP = {"arguments", "command", "comparison", "config", "evaluate", "export", "exporting", "film", "prepare"}
 TOP |= {"replacing", "review", "run", "runs", "sample", "sweep", "trained"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lsgan import terminal
+
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN = "import os, sys; from lsgan import terminal; terminal.make_undemanding()\n"
 PRINT = "print('a' * 9, flush=True); print('b' * 99999); print('c', file=sys.stderr); open('done', 'w').close()"
@@ -93,3 +95,15 @@ def test_what_others_have_put_in_its_place_stays(tmp_path):
         "import io; sys.stdout = other = io.StringIO(); terminal.make_undemanding(); sys.exit(sys.stdout is not other)"
     )
     assert run(program, tmp_path).returncode == 0
+
+
+def test_batches_pass_a_progress_bar_that_only_a_terminal_shows(capsys, monkeypatch):
+    batches = [[1, 2], [3]]
+    assert list(terminal.watched(batches, "samples", 3)) == batches
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(terminal.watched(batches, "samples", 3)) == batches
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "samples" in shown.err

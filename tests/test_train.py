@@ -131,6 +131,7 @@ def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
     assert "runtime: cpu" in (run / "train.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_choices_with_their_own_key_and_one_exit_code_for_all(train, tmp_path):
     """Those that have the key take it, the one that has not says so, and all that fail collapse or do not."""
     short = ("steps=2", "architecture.width=4", "batch_size=8", *OFF)

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from lsgan.evaluation.catalogue import better
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CONF_DIR = next((place for place in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if place.is_dir()), _PACKAGE / "conf")
+
+OmegaConf.register_new_resolver("better", better, replace=True)  # conf/train.yaml: the direction of best_metric
 
 
 def composed(overrides: Sequence[str] = ()) -> DictConfig:

@@ -48,7 +48,7 @@ def load(folder: Path, *, trust: bool = False) -> DictConfig:
         _check_targets(path, values)
     cfg = OmegaConf.create(values)
     for name in RULES.keys() - cfg.keys():
-        cfg[name] = _raw(_defaults(), name)
+        cfg[name] = _raw(_defaults(_dataset_of(cfg) if name == "features" else ""), name)
     if (
         isinstance(cfg["runtime"], DictConfig) and "precision" not in cfg["runtime"]
     ):  # versions that knew no other ran in fp32
@@ -133,8 +133,14 @@ def _raw(cfg: DictConfig, name: str) -> Any:
 
 
 @cache
-def _defaults() -> DictConfig:
-    return composed()
+def _defaults(dataset: str = "") -> DictConfig:
+    return composed([f"dataset={dataset}"] if dataset else [])
+
+
+def _dataset_of(cfg: DictConfig) -> str:
+    """The choice of `dataset` that the run's data set was, and that brings features which suit it; "" if none is."""
+    name = OmegaConf.select(cfg, "dataset.name")
+    return str(name) if (CONF_DIR / "dataset" / f"{name}.yaml").is_file() else ""
 
 
 @cache

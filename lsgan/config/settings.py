@@ -66,6 +66,7 @@ class Settings:
     penalty: Any = _component(Role.IDENTITY, "lsgan.penalties")
     optimizer: Any = _component(Role.IDENTITY, "torch.optim")
     runtime: Any = _component(Role.FREE, "lsgan.training.runtime")
+    features: Any = _component(Role.FREE, "lsgan.evaluation.extractors")
     observe: Any = _components(Role.FREE, "lsgan.observe")
     tracker: Any = _component(Role.PLACE, "lsgan.tracking")
     steps: int = _setting(Role.FREE, at_least=1)

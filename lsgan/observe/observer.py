@@ -45,6 +45,16 @@ class View(Protocol):
         ...
 
     @property
+    def is_last(self) -> bool:
+        """Whether the run ends with this step, as it was asked to."""
+        ...
+
+    @property
+    def num_ranks(self) -> int:
+        """How many processes train together."""
+        ...
+
+    @property
     def images(self) -> int:
         """Real images seen by G updates since this process began to train."""
         ...
@@ -72,6 +82,11 @@ class View(Protocol):
     @property
     def dataset(self) -> "Dataset":
         """It draws pictures."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the real samples are (`Batches.identity`)."""
         ...
 
     @property

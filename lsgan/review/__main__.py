@@ -4,7 +4,7 @@
 
     <folder>  of a study, <runs_dir>/<study>; its runs may still be trained (study=<folder> is the same)
     metric    a column of metrics.jsonl to compare; the runs' own best_metric if not given
-    mode      what is best, min or max; the runs' own best_mode if not given
+    mode      what is best, min or max; if not given the runs' own best_mode for their best_metric, else what suits it
     at        last: a run's value is that of its last row; best: the best of all its rows  (last)
     csv       write every logged number into this file, a row each
 
@@ -23,6 +23,7 @@ from omegaconf import MISSING, OmegaConf
 from lsgan import command
 from lsgan.config.components import typed
 from lsgan.errors import LsganError
+from lsgan.evaluation.catalogue import better
 from lsgan.review.answer import FINISHED, Answer, answer
 from lsgan.review.statistics import Interval
 from lsgan.review.study import Study, read_study
@@ -52,12 +53,14 @@ def main() -> None:
     study = read_study(wanted.study.expanduser())
     if wanted.csv is not None:
         _write(study, wanted.csv.expanduser())
-    metric, mode = wanted.metric or _own(study, "best_metric"), wanted.mode or _own(study, "best_mode") or "min"
+    own = _own(study, "best_metric")
+    metric = wanted.metric or own
     if metric is None:
         raise LsganError(
             "metric=<a column of metrics.jsonl> must be given: the runs name no best_metric of their own, or several "
             "(the losses of different losses mean different things, and do not compare)"
         )
+    mode = wanted.mode or (_own(study, "best_mode") if metric == own else None) or better(metric)
     show(answer(study, metric, mode, wanted.at))
 
 

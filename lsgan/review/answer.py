@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lsgan.evaluation.catalogue import GROUPS
 from lsgan.review.statistics import Interval, Paired, holm, mean_interval, paired, share_interval
 from lsgan.review.study import Study
 
@@ -14,6 +15,10 @@ FINISHED = "finished"
 FAILURES = ("failed", "collapsed")  # of a setting; what was stopped, by whom ever, tells nothing against it
 _UNFINISHED = ("interrupted", "killed")
 _SIGNIFICANT = 0.05
+# Keys that say what a metric means.
+_OF_METRICS = frozenset(
+    ("features._target_", "features.weights", "features.size", "observe.metrics.num_samples", "dataset.held_out")
+)
 
 
 class Setting(NamedTuple):
@@ -76,7 +81,7 @@ class Answer:
     """What a study says about one metric.
 
     `settings` has the best one first. It `is_best` if over the seeds that both finished no other one has a better mean.
-    The metric `compares` unless it is the value of a loss in which the runs differ.
+    The metric `compares` unless it is the value of a loss in which the runs differ, or of features in which they do.
     """
 
     metric: str
@@ -157,18 +162,26 @@ def answer(study: Study, metric: str, mode: str = "min", at: str = "last") -> An
 
 
 def _compares(study: Study, metric: str) -> bool:
-    """Not the value of a loss (or penalty) of which the runs have different ones, or different targets."""
-    if not metric.startswith("loss/"):
+    """Not the value of a loss (or penalty) in which the runs differ, nor a metric of features in which they do."""
+    of = "features" if metric.partition("/")[0] in GROUPS else "penalty" if metric == "loss/penalty" else "loss"
+    if of == "loss" and not metric.startswith("loss/"):
         return True
-    group = "penalty" if metric == "loss/penalty" else "loss"
-    return not any(key.startswith(f"{group}.") for run in study.runs for key in run.compared.differing)
+    keys = {key for run in study.runs for key in run.compared.differing}
+    if of == "features":
+        return keys.isdisjoint(_OF_METRICS)
+    return not any(key.startswith(f"{of}.") for key in keys)
 
 
 def _no_comparison(metric: str) -> str:
+    if metric.partition("/")[0] in GROUPS:
+        return (
+            f"{metric} does not compare these runs: it was taken with other features, or of other numbers of samples. "
+            "python -m lsgan.evaluate features=<one of them> takes it of all alike."
+        )
     what = "penalties" if metric == "loss/penalty" else "losses"
     return (
         f"{metric} does not compare these runs: their {what} differ, and the values of different {what} mean different "
-        "things. Choose another column: metric=diversity/fake mode=max, say."
+        "things. Choose another column: metric=metric/mind, say."
     )
 
 

@@ -43,7 +43,7 @@ def train(gan: Gan, observers: Observers, tracker: Tracker, checkpoints: Checkpo
             due = observers.due(state.step, is_last)
             saves = checkpoints is not None and checkpoints.are_due(state.step)
             with clock.paused() if due or saves else nullcontext():
-                finding = observers.see(looking(gan, clock, seen), due)
+                finding = observers.see(looking(gan, clock, seen, is_last=is_last), due)
                 stop.error = finding.stop or stop.error
                 stopping = machine.stopping(stop)
                 if finding or stopping:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,15 +48,15 @@ class Clock:
             self._since = self._tick = time.perf_counter()
 
 
-def looking(gan: Gan, clock: Clock, seen: Seen | None = None) -> Look:
-    """What makes the views of this moment; `seen` is what the last step has seen."""
+def looking(gan: Gan, clock: Clock, seen: Seen | None = None, *, is_last: bool = False) -> Look:
+    """What makes the views of this moment; `seen` is what the last step has seen, `is_last` whether it ends the run."""
 
     def look(name: str, observer: Observer, found: Finding) -> View | None:
         if not (observer.on_all_ranks or gan.machine.world.is_main):
             return None
         moment = Moment(gan, name, shared=observer.on_all_ranks)
         moment.row, moment.last = found.scalars, seen
-        moment.images, moment.seconds = clock.images, clock.seconds
+        moment.images, moment.seconds, moment.is_last = clock.images, clock.seconds, is_last
         return moment
 
     return look
@@ -74,7 +75,7 @@ class Moment:
         self._gan, self._name, self._shared = gan, name, shared
         self.row: Mapping[str, float] = {}
         self.last: Seen | None = None
-        self.images, self.seconds = 0, 0.0
+        self.images, self.seconds, self.is_last = 0, 0.0, False
         gan.machine.seed_networks(gan.recipe.seed, f"networks, seen by {name}", gan.state.step)
 
     @property
@@ -87,8 +88,16 @@ class Moment:
         return self.last
 
     @property
+    def num_ranks(self) -> int:
+        return self._gan.machine.world.size
+
+    @property
     def loss(self) -> Loss:
         return self._gan.recipe.loss
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return self._gan.data.batches.identity
 
     @property
     def dataset(self) -> Dataset:

@@ -101,6 +101,19 @@ def other_code(**changes):
     return {**provenance.code([]), "sha256": "0" * 64, "lsgan": "0.0.9", "commit": "f" * 40, "changed": True, **changes}
 
 
+def test_metrics_of_a_run_keep_their_meaning(begin):
+    typed = ("observe=[default,metrics]", "run=r")
+    folder = begin("r", *typed)
+    sentence = r"has metrics already, and these would mean something else \("
+    resumed = (f"resume={folder}", "features=pixels")
+    for changed in ((*typed, "features=pixels"), (*typed, "observe.metrics.num_samples=99"), resumed):
+        with pytest.raises(LsganError, match=sentence):
+            begin.plan(*changed)
+        assert begin.plan(*changed, "resume_override=true").folder == folder
+    assert begin.plan(*typed, "observe.metrics.every=7").folder == folder
+    assert begin.plan("run=r", "observe=[default]", "features=pixels").folder == folder  # no metrics are taken
+
+
 def test_what_was_exported_is_no_run(begin):
     folder = begin("r")
     (folder / "model.safetensors").touch()

@@ -110,10 +110,13 @@ def test_who_does_not_look_here_finds_nothing():
     assert found.scalars == {"b": 1.0}
 
 
-def test_the_best_is_read_from_the_row():
+def test_the_best_is_read_from_the_row_or_it_is_told_once_that_there_is_none(caplog):
     best = KeepBest("fid", "max", 10)
     assert best.see(View({"fid": 2.0})) == Finding(best=Best("fid", 2.0, "max"))
-    assert best.see(View({})) is None
+    assert not caplog.messages
+    for _ in range(2):
+        assert best.see(View({})) is None
+    assert caplog.messages == ["best_metric=fid has no value at step 10: no checkpoint is best by it"]
     with pytest.raises(ValueError, match="mode=up must be min or max"):
         KeepBest("fid", "up", 10)
 

@@ -306,3 +306,26 @@ def test_without_a_metric_of_their_own_one_must_be_named(tmp_path, monkeypatch):
     write(tmp_path, "nsgan", 0, [1.0], best_metric=None)
     with pytest.raises(LsganError, match=r"metric=<a column of metrics.jsonl> must be given"):
         review(monkeypatch, str(tmp_path))
+
+
+def test_a_metric_of_other_features_does_not_compare(tmp_path):
+    digits, pixels = (
+        {"_target_": f"lsgan.evaluation.extractors.{name}"} for name in ("digits.Digits", "pixels.Pixels")
+    )
+    for seed in (0, 1):
+        write(tmp_path, "nsgan", seed, [1.0], metric="metric/fid", features=digits)
+        write(tmp_path, "hinge", seed, [2.0], metric="metric/fid", features=digits)
+    assert answer(read_study(tmp_path), "metric/fid").compares
+    write(tmp_path, "wgan", 0, [3.0], metric="metric/fid", features=pixels)
+    found = answer(read_study(tmp_path), "metric/fid")
+    assert not found.compares
+    assert found.sentences[0].startswith("metric/fid does not compare these runs: it was taken with other features")
+
+
+def test_a_metric_knows_which_value_is_best(tmp_path, monkeypatch, capsys):
+    """The runs' own best_mode is about their own best_metric."""
+    for seed in (0, 1):
+        write(tmp_path, "nsgan", seed, [0.9], metric="metric/recall")
+        write(tmp_path, "hinge", seed, [0.1], metric="metric/recall")
+    review(monkeypatch, str(tmp_path), "metric=metric/recall")
+    assert "loss=nsgan: 0.9 over 2 seeds, the best mean (last metric/recall, max is best)." in capsys.readouterr().out

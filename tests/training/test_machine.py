@@ -202,6 +202,7 @@ def test_the_reference_gives_the_same_bits_each_time(tmp_path, process_settings)
     assert_close(first, again, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="there is no C++ compiler")
 def test_compiled_networks_train_as_eager_ones_do(tmp_path):
     """With R1 too, whose second derivative goes through the network as it was before."""
