@@ -39,6 +39,16 @@ def plain(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
+def texts(words: Sequence[str], keep: Sequence[str] = ()) -> dict[str, str]:
+    """What was typed as key=value, as texts, until the settings say what they are: YAML takes 000060 for an octal 48.
+
+    A key without a value is there as `???`, missing; an empty or null one is as if it had not been typed, but for those
+    to `keep`.
+    """
+    values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
+    return {key: value for key, value in values.items() if value not in ("", "null") or key in keep}
+
+
 def for_hydra(arguments: Sequence[str]) -> list[str]:
     """The arguments of `train.py`: flags first, keys forced where the config that Hydra composes may lack them.
 

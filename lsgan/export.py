@@ -120,10 +120,8 @@ def write(run: trained.TrainedRun, formats: "Sequence[Format]", out: Path) -> di
 
 
 def _wanted(words: list[str]) -> ExportSettings:
-    """The command line; values are text until the settings say what they are, as lsgan.sample has them."""
-    values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
-    given = {key: value for key, value in values.items() if value not in ("", "null") or key == "formats"}
-    wanted: ExportSettings = typed(ExportSettings, OmegaConf.create(given))
+    """The command line. `formats=` asks for none."""
+    wanted: ExportSettings = typed(ExportSettings, OmegaConf.create(arguments.texts(words, keep=("formats",))))
     if wanted.private and wanted.push is None:
         raise LsganError("private=true says nothing without push=<user>/<name>: add that, or take it out")
     return wanted

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import MISSING, OmegaConf
 
-from lsgan import command, trained
+from lsgan import arguments, command, trained
 from lsgan.config.components import typed
 from lsgan.errors import LsganError
 from lsgan.replacing import Output, replaced
@@ -173,9 +173,8 @@ def _film_told(out: Path, name: str, wanted: SampleSettings) -> str:
 
 
 def _wanted(words: list[str]) -> SampleSettings:
-    """The command line. Values are text until the settings say what they are: YAML takes 000060 for an octal 48."""
-    values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
-    given = {key: value for key, value in values.items() if value not in ("", "null")}
+    """The command line."""
+    given = arguments.texts(words)
     wanted: SampleSettings = typed(SampleSettings, OmegaConf.create(given))
     for key, sentence in _meaningless(wanted).items():
         if key in given:
