@@ -123,7 +123,8 @@ def test_a_sweep_gives_a_run_each_and_goes_on_after_a_failure(train, tmp_path):
     assert "4 jobs: 2 finished, 2 refused" in result.stdout.replace("2 refused, 2 finished", "2 finished, 2 refused")
     assert "Traceback" not in result.stdout + result.stderr
     told = [line for line in result.stdout.splitlines() if line.startswith("job ")]
-    assert len(told) == 4 + 2 * 2, told  # the plan, and of the two that train start and end
+    for what, num in ((": new", 2), (": refused: ", 2), (": starts", 2), (": finished after ", 2)):
+        assert sum(what in line for line in told) == num, told  # on a slow machine there are lines between them
     assert "step 6/6  " in result.stdout
     logs = [path.read_text() for path in (study / ".sweep").glob("job-*.log")]
     assert sum("finished:    6 steps" in text for text in logs) == 2
