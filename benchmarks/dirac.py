@@ -2,9 +2,9 @@
 
     python benchmarks/dirac.py [digits mixture] [--seeds 10] [--steps N] [--jobs 1] [--folder runs-dirac]
 
-DiracGAN (docs/dirac.md): R1 helps where c is above the middle of a and b, and slows where it is at the middle. Each run is
-what `python train.py` does, with one thread; a run that is in the folder already is not trained again, and with --seeds 0
-the tables show what is there. Errors and unrest are compared by ratios, seed by seed.
+By DiracGAN (docs/dirac.md) R1 helps where c is above the middle of a and b, and slows where it is at the middle. Each
+run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again, and with
+--seeds 0 the tables show what is there. Errors and unrest are compared by ratios, seed by seed.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def read(study: Path, part: Part, where: str, has_r1: bool) -> Values:
 
 
 def unrest(rows: Sequence[Mapping[str, float]], scale: float) -> float:
-    """How much D's mean output on fakes moves in the second half of a run, as a standard deviation, in units of b - a."""
+    """The standard deviation of D's mean output on fakes over the second half of a run, in units of b - a."""
     means = [row["logits/fake_mean"] for row in rows[len(rows) // 2 :]]
     return statistics.pstdev(means) / scale
 
