@@ -6,6 +6,7 @@ should be read against.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ class Reference(NamedTuple):
     discriminator_at_equilibrium: float | None  # p_g = p_data and D optimal
     generator_at_equilibrium: float | None
     generator_if_discriminator_wins: float | None  # D tells every fake for certain; inf: unbounded
+    discriminator_output_at_equilibrium: float | None = None  # D's logit, the same on all samples
 
 
 class Loss(Protocol):
@@ -39,7 +41,22 @@ class Loss(Protocol):
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor: ...
 
-    def generator(self, fake_logits: Tensor) -> Tensor: ...
+    @property
+    def generator(self) -> Callable[..., Tensor]:
+        """G's side, a method of fake_logits; of fake_logits and real_logits if the loss pairs. See `generator_loss`."""
+        ...
+
+
+def generator_loss(loss: Loss, fake_logits: Tensor, judge_real: Callable[[], Tensor]) -> Tensor:
+    """G's loss, a scalar: whoever wants it asks here.
+
+    Args:
+        loss: any.
+        fake_logits: [N, 1], of the D through which G is trained.
+        judge_real: gives the real logits [N, 1] of the same D; it is called for a loss that pairs, and for no other.
+    """
+    pairs = getattr(loss, "pairs_real_and_fake", False)
+    return loss.generator(fake_logits, judge_real()) if pairs else loss.generator(fake_logits)
 
 
 def describe(loss: Loss) -> str:
@@ -115,7 +132,7 @@ class LeastSquares:
     def reference(self) -> Reference:
         a, b, c = self.a, self.b, self.c
         # D* = (b p_data + a p_g) / (p_data + p_g), eq. 5: (a + b) / 2 at equilibrium.
-        return Reference((b - a) ** 2 / 4, ((a + b) / 2 - c) ** 2 / 2, (a - c) ** 2 / 2)
+        return Reference((b - a) ** 2 / 4, ((a + b) / 2 - c) ** 2 / 2, (a - c) ** 2 / 2, (a + b) / 2)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ((real_logits - self.b).square().mean() + (fake_logits - self.a).square().mean()) / 2
@@ -130,7 +147,7 @@ class Minimax:
 
     name = "minimax"
     meaning = "saturating cross-entropy (G minimises 2·JSD(p_data ‖ p_g) under an optimal D)"
-    reference = Reference(2 * math.log(2), -math.log(2), 0.0)
+    reference = Reference(2 * math.log(2), -math.log(2), 0.0, 0.0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return _cross_entropy(real_logits, fake_logits)
@@ -145,7 +162,7 @@ class NonSaturating:
 
     name = "nsgan"
     meaning = "non-saturating cross-entropy (D's loss implies JSD = log 2 - loss/2)"
-    reference = Reference(2 * math.log(2), math.log(2), math.inf)
+    reference = Reference(2 * math.log(2), math.log(2), math.inf, 0.0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return _cross_entropy(real_logits, fake_logits)

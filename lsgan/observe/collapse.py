@@ -107,7 +107,7 @@ class CollapseWatch(Observer):
 
 
 def _d_wins(d_loss: float, g_loss: float, reference: "Reference") -> bool:
-    d_start, g_start, g_end = reference
+    d_start, g_start, g_end = reference[:3]
     if not d_start or g_end is None or not math.isfinite(g_end):
         return False
     whole_way = g_end - (g_start or 0.0)
