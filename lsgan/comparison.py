@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lsgan.config.moved import migrated
 from lsgan.config.settings import RULES, Role
 from lsgan.config.trees import flat
 from lsgan.errors import LsganError
@@ -92,7 +93,7 @@ def _study(records: Sequence[RunRecord]) -> list[Compared]:
 
 def _flat(record: RunRecord) -> dict[str, Any]:
     try:
-        return flat(record.config)
+        return flat(migrated(record.config))
     except RecursionError:  # YAML can hold itself
         record.troubles.append(f"{record.path / 'config.yaml'} is not the config of a run")
         return {}

@@ -15,7 +15,7 @@ from lsgan.data.batches import Batch, Batches
 from lsgan.data.sets.digits import Digits
 from lsgan.data.sets.gaussian_ring import GaussianRing
 from lsgan.latents import Normal
-from lsgan.losses import LeastSquares
+from lsgan.losses import LeastSquares, Loss, RelativisticAverage, RelativisticPaired
 from lsgan.observe.numbers import Numbers
 from lsgan.observe.observer import Observers
 from lsgan.penalties import R1, LsganGP, NoPenalty, Penalty, WganGP
@@ -36,6 +36,8 @@ class Case(NamedTuple):
     architecture: str = "dcgan"
     discriminator_steps: int = 1
     frozen: bool = False  # D's first layer
+    loss: Loss = LeastSquares(a=-1, b=1, c=0)
+    simultaneous: bool = False
 
     @property
     def dataset(self):
@@ -56,6 +58,9 @@ CASES = {
     "images, R1": Case(R1(0.5)),
     "images, WGAN-GP, two steps of D": Case(WganGP(1.0), discriminator_steps=2),
     "classes, LSGAN-GP": Case(LsganGP(1.0, 0.5), "dcgan_conditional"),
+    "points, Ra": Case(NoPenalty(), "mlp", loss=RelativisticAverage(a=-1, b=2, c=0.5)),
+    "images, Ra, simultaneous": Case(R1(0.5), loss=RelativisticAverage(a=-1, b=1, c=0), simultaneous=True),
+    "points, Rp": Case(NoPenalty(), "mlp", loss=RelativisticPaired(a=-1, b=1, c=0)),
 }
 
 
@@ -108,7 +113,7 @@ def outcome(case: Case, machine: Machine, folder: Path) -> dict:
     source = Doubles(case.dataset.open(folder / "data", 16, 3, 0), Normal(5))
     latents: list[torch.Tensor] = []
     state.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
-    recipe = Recipe(LeastSquares(a=-1, b=1, c=0), case.penalty, source, 16, case.discriminator_steps, 3)
+    recipe = Recipe(case.loss, case.penalty, source, 16, case.discriminator_steps, 3, case.simultaneous)
     data = Data(case.dataset, source, conditional=case.architecture == "dcgan_conditional")
     gan, tracker = Gan(state, recipe, data, machine), Memory()
     machine.share(state)

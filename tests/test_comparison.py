@@ -48,6 +48,14 @@ def test_of_another_component_its_own_keys_are_no_difference(tmp_path):
     assert differing(tmp_path)["third"] == {"loss._target_": "lsgan.losses.LeastSquares", "loss.a": 0, "flag": True}
 
 
+def test_a_run_of_a_version_that_knew_no_exponent_is_compared_as_what_it_was(tmp_path):
+    write(tmp_path / "before")
+    write(tmp_path / "now", loss={**LEAST_SQUARES, "k": 2})
+    assert differing(tmp_path) == {"before": {}, "now": {}}
+    write(tmp_path / "cubic", loss={**LEAST_SQUARES, "k": 3})
+    assert differing(tmp_path) == {"before": {"loss.k": 2}, "now": {"loss.k": 2}, "cubic": {"loss.k": 3}}
+
+
 def test_how_each_stands(tmp_path):
     write(tmp_path / "done", losses=(1.0, 0.5, None))
     write(tmp_path / "killed", "running", 4)
@@ -127,5 +135,7 @@ def test_run_folders_of_version_0_1():
     runs = compared(OLD)
     assert [run.status for run in runs] == ["finished"] * 3
     assert runs[1].record == RunRecord(OLD / "digits" / "digits")
-    assert runs[1].differing["architecture._target_"] == "lsgan.architectures.dcgan.dcgan"
+    assert runs[0].record.config["architecture"]["_target_"] == "lsgan.architectures.conditional.dcgan_conditional"
+    assert "architecture._target_" not in runs[0].differing | runs[1].differing  # it is the same where it is now
+    assert runs[0].differing["architecture.conditioning"] == "concatenated"
     assert runs[1].last_picture == OLD / "digits" / "digits" / "samples" / "000004.jpg"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsgan.config.components import completed
-from lsgan.config.moved import migrated
+from lsgan.config.moved import added_to, migrated, without_added
 from lsgan.config.settings import RULES, Role, Settings, parts, role
 from lsgan.config.trees import flat
 from lsgan.errors import LsganError
@@ -30,8 +30,8 @@ class Identity:
 
     @property
     def digest(self) -> str:
-        """The same for the same run, on every machine: 12 hexadecimal digits."""
-        return digest([sorted(self.config.items()), sorted(self.data.items())])[:12]
+        """The same for the same run, on every machine and in every version: 12 hexadecimal digits."""
+        return digest([sorted(without_added(self.config).items()), sorted(self.data.items())])[:12]
 
     def differences(self, before: "Identity") -> list[str]:
         """What another identity said otherwise, `key=this, not that` for each; nobody wrote down version 0.1's data."""
@@ -45,7 +45,8 @@ class Identity:
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> "Identity":
-        return cls(dict(content.get("config", {})), dict(content.get("data", {})))
+        config = dict(content.get("config", {}))
+        return cls({**added_to(config), **config}, dict(content.get("data", {})))
 
 
 def said(settings: Settings) -> dict[str, Any]:

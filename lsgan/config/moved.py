@@ -1,4 +1,4 @@
-"""Components that were called otherwise when a run was begun: its saved config keeps building the same objects."""
+"""Components that were called otherwise, or took less, when a run was begun: its config builds the same objects."""
 
 from typing import Any
 
@@ -23,6 +23,11 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "lsgan.architectures.conditional.dcgan_conditional": {"conditioning": "concatenated"},
 }
 
+# Arguments that a component has got since there are runs, each at the value at which it does what it did without.
+ADDED: dict[str, dict[str, Any]] = {
+    "lsgan.losses.LeastSquares": {"k": 2},
+}
+
 
 def moved(target: str) -> str:
     """Where what `_target_` names is now; the name itself if it has not moved."""
@@ -37,4 +42,24 @@ def migrated(node: Any) -> Any:
     target = values.get("_target_")
     if target in MOVED:
         values = {**_ARGUMENTS.get(target, {}), **values, "_target_": moved(target)}
-    return values
+    return values | {key: value for key, value in _added(target).items() if key not in values}
+
+
+def without_added(config: dict[str, Any]) -> dict[str, Any]:
+    """A flat config, dotted key -> value, as it was before its components got arguments that it leaves as they were."""
+    added = added_to(config)
+    return {key: value for key, value in config.items() if key not in added or added[key] != value}
+
+
+def added_to(config: dict[str, Any]) -> dict[str, Any]:
+    """Those arguments of the components of a flat config, by dotted key, at the value at which they change nothing."""
+    return {
+        f"{key.removesuffix('_target_')}{name}": value
+        for key, target in config.items()
+        if key.rpartition(".")[2] == "_target_"
+        for name, value in _added(target).items()
+    }
+
+
+def _added(target: Any) -> dict[str, Any]:
+    return ADDED.get(target, {}) if isinstance(target, str) else {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLLAPSED, DISCRIMINATOR_WON = "collapsed", "discriminator_won"  # the flags
 
-_D_LOSS = 0.02  # of its value at equilibrium: below, D's loss is near 0
+_D_LOSS = 0.02  # of its way down from equilibrium to D's victory: what is left where D's loss is near its end, mostly 0
 _G_WAY = 0.8  # of the way from G's loss at equilibrium to its value when D wins
 
 
@@ -26,7 +26,7 @@ class CollapseWatch(Observer):
     """Warns once a run of each of two things, at the first row where the last `steps` steps show it:
 
     - collapsed: the diversity of the fakes in a batch is a share below `diversity` of that of the real samples;
-    - discriminator_won: D's loss is near 0 and G's at its "D wins" value (not for losses without a finite one). The
+    - discriminator_won: D's loss and G's are near their "D wins" values (not for losses without finite ones). The
       samples may still get better, when D has learnt a small set by heart: this never stops a run.
 
     Each on the median of the rows: it is deaf to the odd step at which a dead run twitches, or a healthy one falters.
@@ -107,12 +107,13 @@ class CollapseWatch(Observer):
 
 
 def _d_wins(d_loss: float, g_loss: float, reference: "Reference") -> bool:
-    d_start, g_start, g_end = reference[:3]
-    if not d_start or g_end is None or not math.isfinite(g_end):
+    d_start, d_end = reference.discriminator_at_equilibrium, reference.discriminator_if_it_wins
+    g_start, g_end = reference.generator_at_equilibrium or 0.0, reference.generator_if_discriminator_wins
+    if not d_start or d_end is None or g_end is None or not math.isfinite(g_end):
         return False
-    whole_way = g_end - (g_start or 0.0)
-    way = math.copysign(1, whole_way) * (g_loss - (g_start or 0.0))
-    return d_loss < _D_LOSS * d_start and way >= _G_WAY * abs(whole_way)
+    whole_way = g_end - g_start
+    way = math.copysign(1, whole_way) * (g_loss - g_start)
+    return d_loss - d_end < _D_LOSS * (d_start - d_end) and way >= _G_WAY * abs(whole_way)
 
 
 def _number(value: float | None) -> float:

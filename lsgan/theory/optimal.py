@@ -39,11 +39,15 @@ def gan_value(pair: Pair) -> float:
 
 @dataclass(frozen=True)
 class Targets:
-    """LSGAN's targets: D's for fakes a and for real ones b, and G's c (Mao et al., 2017, equation 2)."""
+    """LSGAN's targets: D's for fakes a and for real ones b, and G's c (Mao et al., 2017, equation 2).
+
+    G's exponent k is 2 there, and at least 1 in Bhatia et al. (2020; arXiv 2006.02479).
+    """
 
     a: float
     b: float
     c: float
+    k: float = 2.0
 
     def discriminator(self, log_p: Array, log_q: Array) -> Array:
         """D* = (b·p + a·q) / (p + q) (equation 5); (a + b) / 2 where neither is."""
@@ -59,16 +63,21 @@ class Targets:
         )
 
     def generator_value(self, pair: Pair) -> float:
-        """V(G) = ½ ∫ q (D* - c)²: what G's loss is under the optimal D."""
-        return pair.integral(lambda log_p, log_q: np.exp(log_q) * (self.discriminator(log_p, log_q) - self.c) ** 2 / 2)
+        """V(G) = ½ ∫ q |D* - c|^k: what G's loss is under the optimal D."""
+        return pair.integral(
+            lambda log_p, log_q: np.exp(log_q) * abs(self.discriminator(log_p, log_q) - self.c) ** self.k / 2
+        )
 
     def criterion(self, pair: Pair) -> float:
-        """2·C(G) = ∫ ((b - c)·p + (a - c)·q)² / (p + q) (equations 6 and 7): V(G) and the same term of real samples.
+        """2·C(G) = ∫ |(b - c)·p + (a - c)·q|^k / (p + q)^(k - 1) (equations 6, 7): V(G) and the same of real samples.
 
-        The added term does not depend on G, given D; without it there would be no divergence. Here it is twice C.
+        The added term does not depend on G, given D; without it there would be no divergence. Here it is twice C. For
+        k = 2 it is ((b - a)/2)²·χ²_Pearson(p + q ‖ 2 q) + 2 ((a + b)/2 - c)², whatever c is.
         """
         return pair.integral(
-            lambda log_p, log_q: np.exp(np.logaddexp(log_p, log_q)) * (self.discriminator(log_p, log_q) - self.c) ** 2
+            lambda log_p, log_q: (
+                np.exp(np.logaddexp(log_p, log_q)) * abs(self.discriminator(log_p, log_q) - self.c) ** self.k
+            )
         )
 
     @property
@@ -78,18 +87,23 @@ class Targets:
         It is one if b - a = 2 (b - c), that is if c is halfway between a and b; with b - c = 1, as in the paper
         (equation 8), the factor is 1.
         """
+        return self.vajda_factor if self.k == 2 else None
+
+    @property
+    def vajda_factor(self) -> float | None:
+        """f, where 2·C(G) = f · |χ|^k(p + q ‖ 2 q) for all p and q: |b - c|^k if c is halfway, else None."""
         is_halfway = math.isclose(self.b - self.a, 2 * (self.b - self.c), rel_tol=1e-12) and self.a != self.b
-        return (self.b - self.c) ** 2 if is_halfway else None
+        return abs(self.b - self.c) ** self.k if is_halfway else None
 
     @property
     def at_equilibrium(self) -> tuple[float, float]:
         """V(D) and V(G) where p = q and D is optimal: D* = (a + b) / 2."""
-        return (self.b - self.a) ** 2 / 4, ((self.a + self.b) / 2 - self.c) ** 2 / 2
+        return (self.b - self.a) ** 2 / 4, abs((self.a + self.b) / 2 - self.c) ** self.k / 2
 
     @property
     def if_discriminator_wins(self) -> tuple[float, float]:
         """V(D) and V(G) where D tells all samples apart: D = b on the real ones and a on the others."""
-        return 0.0, (self.a - self.c) ** 2 / 2
+        return 0.0, abs(self.a - self.c) ** self.k / 2
 
 
 def triangular_from_value(value: float, targets: Targets) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lsgan.data.batches import Batches
 from lsgan.data.dataset import Dataset
 from lsgan.latents import Latent
-from lsgan.losses import Loss
+from lsgan.losses import Loss, generator_loss, needs_whole_batch
 from lsgan.observe.observer import Seen
 from lsgan.penalties import Penalty
 from lsgan.streams import stream
@@ -104,14 +104,14 @@ class Gan:
             with torch.set_grad_enabled(i == recipe.discriminator_steps - 1):
                 fake = machine.forward(state.generator, batch.z, *batch.condition)
             if recipe.simultaneous:
-                generator_loss = self.generator_step(fake, batch.condition)
+                loss_of_generator = self.generator_step(batch, fake)
             judged = self.discriminator_step(batch, fake, index)
         if not recipe.simultaneous:
-            generator_loss = self.generator_step(fake, batch.condition)
+            loss_of_generator = self.generator_step(batch, fake)
         state.step += 1
         state.generator_ema.update(state.generator, recipe.batch_size, state.step * recipe.batch_size)
         loss, penalty, real_logits, fake_logits = judged
-        return Seen(loss, generator_loss, penalty, real_logits, fake_logits, batch.real, fake.detach())
+        return Seen(loss, loss_of_generator, penalty, real_logits, fake_logits, batch.real, fake.detach())
 
     def discriminator_step(self, batch: Inputs, fake: Tensor, index: int) -> Judged:
         """D's update `index`: min V(D). Real and fake samples [N, ...] pass D apart, and so batch norm.
@@ -126,22 +126,30 @@ class Gan:
             return network.forward(samples, *condition)  # not __call__, which may be compiled
 
         real_logits, fake_logits = self.machine.forwards(network, (batch.real, *condition), (fake, *condition))
-        loss = self.recipe.loss.discriminator(real_logits, fake_logits)
+        loss = self.recipe.loss.discriminator(self._compared(real_logits), self._compared(fake_logits))
         penalty = self.recipe.penalty(judge, batch.real, fake, noise)
         self._update(network, self.state.discriminator_optimizer, loss + penalty)
         return Judged(*(tensor.detach() for tensor in (loss, penalty, real_logits, fake_logits)))
 
-    def generator_step(self, fake: Tensor, condition: Condition = ()) -> Tensor:
+    def generator_step(self, batch: Inputs, fake: Tensor) -> Tensor:
         """G's update: min V(G), through the fakes [N, ...] that G made with a graph; returns G's loss, a scalar.
 
-        The fakes may be those of D's half step: G has not changed since, so they are still G's samples.
+        The fakes may be those of D's half step: G has not changed since, so they are still G's samples. D may have, and
+        so a loss that pairs real and fake has it judge the real samples again; no other one does.
         """
         discriminator = self.state.discriminator
+
+        def judge(samples: Tensor) -> Tensor:
+            return self._compared(self.machine.forward(discriminator, samples, *batch.condition))
+
         with frozen(discriminator):
-            logits = self.machine.forward(discriminator, fake, *condition)
-            loss = self.recipe.loss.generator(logits)
+            loss = generator_loss(self.recipe.loss, judge(fake), lambda: judge(batch.real))
             self._update(self.state.generator, self.state.generator_optimizer, loss)
         return loss.detach()
+
+    def _compared(self, logits: Tensor) -> Tensor:
+        """The logits that the loss of this rank is computed from: its own [N, 1], or those of all ranks."""
+        return self.machine.whole(logits) if needs_whole_batch(self.recipe.loss) else logits
 
     def _update(self, network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)

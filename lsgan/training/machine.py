@@ -15,6 +15,7 @@ from lsgan.errors import LsganError
 from lsgan.penalties import Noise
 from lsgan.streams import derived_seed, uniform
 from lsgan.training.distributed import Together, joined
+from lsgan.training.exchange import of_all_ranks
 from lsgan.training.interrupt import Stop
 from lsgan.training.meeting import Meeting
 from lsgan.training.memory import keep_freed_memory
@@ -182,6 +183,12 @@ class Machine:
     def gather(self, values: Tensor) -> Tensor:
         """[N / ranks, ...] of each rank -> [N, ...] in the order of the global batch, on every rank."""
         return values if self._together is None else self._together.gather(values)
+
+    def whole(self, values: Tensor) -> Tensor:
+        """[N / ranks, ...] of each rank -> [N, ...] as `gather`, but for a loss: gradients pass; nobody may be late."""
+        if self._together is None:
+            return values
+        return of_all_ranks(values.flatten()).view(-1, *values.shape[1:])
 
     def stopping(self, stop: Stop) -> bool:
         """Whether to stop after this step, the same answer on all ranks; to be called once a step."""

@@ -3,13 +3,11 @@
 PyTorch's own SyncBatchNorm works on GPUs only and has no second derivative, which the gradient penalties need.
 """
 
-from typing import Any
-
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from lsgan.training.exchange import of_all_ranks
 
 
 def synchronise_batch_norm(network: nn.Module) -> None:
@@ -64,7 +62,7 @@ class SyncBatchNorm(_BatchNorm):
         squares, which would cancel digits where the mean is large.
         """
         channels = len(local_mean)
-        rows = _of_all_ranks(torch.cat([local_mean, local_var, local_mean.new_full((1,), num)]))
+        rows = of_all_ranks(torch.cat([local_mean, local_var, local_mean.new_full((1,), num)]))
         means, variances, counts = rows.split([channels, channels, 1], dim=1)  # [ranks, C], [ranks, C], [ranks, 1]
         counts = counts.detach()
         total = counts.sum()
@@ -83,23 +81,3 @@ class SyncBatchNorm(_BatchNorm):
         share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(var * (num / (num - 1)), share)  # unbiased, as in PyTorch
-
-
-def _of_all_ranks(values: Tensor) -> Tensor:
-    """[n] of each rank -> [ranks, n] on every rank."""
-    rank, size = dist.get_rank(), dist.get_world_size()
-    return _SumOverRanks.apply(F.pad(values[None], (0, 0, rank, size - 1 - rank)))  # zeros where others have theirs
-
-
-class _SumOverRanks(torch.autograd.Function):
-    """Its gradient is the sum over ranks of the gradients, so it is its own derivative of every order."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        total = values.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return _SumOverRanks.apply(gradients[0])

@@ -1,7 +1,7 @@
 import pytest
 
 from lsgan import config
-from lsgan.config.identity import Identity, complete, differences, identity, said
+from lsgan.config.identity import Identity, complete, differences, digest, identity, said
 
 DATA = {"images": 3, "sha256": "a" * 64}
 
@@ -73,6 +73,29 @@ def test_a_run_of_a_version_that_knew_no_held_out_images_held_out_none(composed)
     assert differences(said(of(composed)), said(before)) == []
     some = of(composed, "dataset.held_out=0.1")
     assert identity(some).differences(identity(before)) == ["dataset.held_out=0.1, not 0.0"]
+
+
+def test_a_run_of_a_version_that_knew_no_exponent_had_two_and_keeps_its_digest(composed):
+    now, before = of(composed), of(composed)
+    del before.loss["k"]
+    assert identity(before) == identity(now)
+    known = {key: value for key, value in identity(now).config.items() if key != "loss.k"}
+    assert len(known) == len(identity(now).config) - 1
+    assert identity(now).digest == Identity(known, {}).digest == digest([sorted(known.items()), []])[:12]
+    assert differences(said(now), said(before)) == []
+    cubic = of(composed, "loss.k=3")
+    for told in (identity(before), Identity.from_content({"config": known})):  # a checkpoint of then lacks it
+        assert identity(cubic).digest != told.digest
+        assert identity(cubic).differences(told) == [f"loss.k=3.0, not {told.config['loss.k']}"]
+        assert identity(now).differences(told) == []
+    assert differences(said(cubic), said(before)) == ["loss.k=3, not 2"]
+
+
+def test_only_the_component_that_got_an_argument_has_it(composed):
+    assert "loss.k" not in identity(of(composed, "loss=nsgan")).config
+    assert "loss.k" not in identity(of(composed, "loss=lsgan_rp")).config
+    assert Identity.from_content({"config": {"loss._target_": "lsgan.losses.Hinge"}}).config.keys() == {"loss._target_"}
+    assert identity(of(composed, "loss=lsgan_rp")).digest != identity(of(composed, "loss=lsgan_ra")).digest
 
 
 def test_the_place_of_the_images_is_no_part_of_it(composed):

@@ -1,5 +1,6 @@
 """Run folders of earlier versions name components as they were called then."""
 
+import inspect
 from pathlib import Path
 
 import hydra
@@ -8,7 +9,7 @@ import torch
 
 from lsgan import config
 from lsgan.config.components import check_arguments, instantiate, is_conditional
-from lsgan.config.moved import MOVED, migrated, moved
+from lsgan.config.moved import ADDED, MOVED, migrated, moved
 
 RUNS = sorted((Path(__file__).parents[1] / "fixtures" / "runs-0.1").glob("*/*"))
 
@@ -37,6 +38,15 @@ def test_components_move_wherever_they_lie_and_get_the_arguments_that_make_them_
     assert instantiate(
         node, "architecture", shape=(1, 8, 8), z_dim=3, num_classes=4
     ).generator.label_map.bias.shape == (2,)
+
+
+def test_what_a_component_has_got_since_is_said_and_what_was_said_stays():
+    targets = {"_target_": "lsgan.losses.LeastSquares", "a": -1, "b": 1, "c": 0}
+    assert migrated({"loss": targets}) == {"loss": {**targets, "k": 2}}
+    assert migrated({**targets, "k": 3}) == {**targets, "k": 3}
+    for target, added in ADDED.items():
+        for name, value in added.items():
+            assert inspect.signature(hydra.utils.get_object(target)).parameters[name].default == value
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda path: path.name)

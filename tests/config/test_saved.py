@@ -43,6 +43,13 @@ def test_what_referred_to_a_changed_value_follows_it(folder):
     assert (settings.optimizer["generator"]["lr"], settings.optimizer["discriminator"]["lr"]) == (5e-4, 1e-3)
 
 
+def test_what_a_loss_could_not_be_told_then_can_be_changed_now(folder):
+    assert changed(folder).loss["k"] == 2
+    with pytest.raises(LsganError, match=r"^resume goes on with the run's own config, so loss.k cannot be changed"):
+        changed(folder, "loss.k=3")
+    assert changed(folder, "loss.k=3", "resume_override=true").loss["k"] == 3
+
+
 def test_a_key_that_was_never_there(folder):
     with pytest.raises(LsganError, match=r"^optimiser.lr: no such setting \(did you mean optimizer\?\)"):
         changed(folder, "optimiser.lr=1", "resume_override=true")

@@ -3,7 +3,15 @@ import json
 import pytest
 
 from lsgan.errors import CollapsedError
-from lsgan.losses import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
+from lsgan.losses import (
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPaired,
+    Wasserstein,
+)
 from lsgan.observe.collapse import COLLAPSED, DISCRIMINATOR_WON, CollapseWatch
 
 LOSS = LeastSquares(a=-1, b=1, c=0)  # at equilibrium D's loss is 1 and G's 0; if D wins G's is 0.5
@@ -124,6 +132,12 @@ def test_other_settings_are_refused(values, rule):
         (Hinge(), 0.03, 0.9, True),  # equilibrium not determined: all the way is 1
         (NonSaturating(), 0.001, 9.0, False),  # no finite value: not watched
         (Wasserstein(), 0.0, 9.0, False),
+        (LeastSquares(a=-1, b=1, c=0.5, k=3), 0.019, 1.37, True),  # from 0.5³/2 to 1.5³/2: 0.0625 + 80% is 1.3625
+        (LeastSquares(a=-1, b=1, c=0.5, k=3), 0.019, 1.35, False),
+        (RelativisticPaired(a=-1, b=1, c=0), 0.019, 0.81, True),  # from 0 to 1
+        (RelativisticPaired(a=-1, b=1, c=0), 0.019, 0.79, False),
+        (RelativisticAverage(a=0, b=1, c=1), 0.254, 2.1, True),  # D's from 0.5 to 0.25, G's from 1 to 2.25
+        (RelativisticAverage(a=0, b=1, c=1), 0.256, 2.1, False),
     ],
 )
 def test_where_d_has_won(loss, d_loss, g_loss, raised):

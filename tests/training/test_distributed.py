@@ -116,6 +116,9 @@ def test_a_step_communicates_gradients_once_a_half_step_and_else_batch_norm_alon
     gradients, passes = 2, 2 * 2 + 2 * 3  # G has two batch norms, D one: real, fake, and fake again for G; and back
     assert results("points, R1", 2)[1]["communicated"] == {"gloo:all_reduce": gradients}
     assert results("images", 2)[1]["communicated"] == {"gloo:all_reduce": gradients + passes}
+    logits = 2 * 2 + 2 + 1  # real and fake of D's half step and back, and of G's, where the real ones have no gradient
+    assert results("points, Ra", 2)[1]["communicated"] == {"gloo:all_reduce": gradients + logits}
+    assert results("points, Rp", 2)[1]["communicated"] == {"gloo:all_reduce": gradients}
 
 
 def test_what_was_frozen_stays_frozen_on_all_ranks(results):

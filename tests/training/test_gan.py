@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lsgan.losses import LeastSquares
+from lsgan.losses import LeastSquares, RelativisticAverage, RelativisticPaired
 from lsgan.penalties import R1, NoPenalty
 from lsgan.streams import stream
 from lsgan.training.checkpoints import Checkpoints
@@ -17,14 +17,15 @@ from lsgan.training.state import TrainState
 from lsgan.world import World
 
 LOSS = LeastSquares(a=-1, b=1, c=0)
+PAIRED, AVERAGE = (pairing(a=-1, b=1, c=0.5) for pairing in (RelativisticPaired, RelativisticAverage))
 FP32, BF16 = (Machine(Runtime("cpu", precision)) for precision in ("fp32", "bf16"))
 
 
-def gan_of(generator, discriminator, penalty=None, machine=FP32, latent=None, **recipe):
+def gan_of(generator, discriminator, penalty=None, machine=FP32, latent=None, loss=LOSS, **recipe):
     """Plain gradient descent with rate 0.1; no data."""
     optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (generator, discriminator)]
     state = TrainState(generator, discriminator, Ema(generator, 0), *optimizers)
-    recipe = Recipe(LOSS, penalty or NoPenalty(), latent, batch_size=5, discriminator_steps=1, seed=0, **recipe)
+    recipe = Recipe(loss, penalty or NoPenalty(), latent, batch_size=5, discriminator_steps=1, seed=0, **recipe)
     return Gan(state, recipe, Data(dataset=None, batches=None), machine)
 
 
@@ -46,7 +47,7 @@ class Toy:
         return self.gan.discriminator_step(Inputs(self.real, self.fake, ()), self.fake, 0)
 
     def g_step(self):
-        return self.gan.generator_step(self.fake)
+        return self.gan.generator_step(Inputs(self.real, self.fake, ()), self.fake)
 
 
 def same(before, after):
@@ -138,7 +139,7 @@ def test_networks_run_in_low_precision_losses_and_penalties_do_not():
     seen = gan.discriminator_step(Inputs(real, fake, ()), fake, 0)
     assert discriminator.seen == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert {tensor.dtype for tensor in seen} == {torch.float32}
-    value = gan.generator_step(fake)
+    value = gan.generator_step(Inputs(real, fake, ()), fake)
     assert discriminator.seen[3] == torch.bfloat16
     assert value.dtype == torch.float32
     weights = [*discriminator.parameters(), *generator.parameters()]
@@ -162,9 +163,13 @@ class Sees(nn.Module):
 def test_labels_reach_d_with_real_samples_fake_ones_and_those_of_the_penalty():
     toy, discriminator = Toy(), Sees()
     gan, labels = gan_of(toy.generator, discriminator, R1(r1_gamma=1.0)), torch.arange(1, 6)
-    gan.discriminator_step(Inputs(toy.real, toy.fake, (labels,)), toy.fake, 0)
-    gan.generator_step(toy.fake, (labels,))
+    batch = Inputs(toy.real, toy.fake, (labels,))
+    gan.discriminator_step(batch, toy.fake, 0)
+    gan.generator_step(batch, toy.fake)
     assert len(discriminator.labels) == 4
+    paired = gan_of(toy.generator, discriminator, loss=PAIRED)
+    paired.generator_step(batch, toy.generator(torch.randn(5, 3, dtype=torch.float64)))
+    assert len(discriminator.labels) == 4 + 2
     assert all(seen is labels for seen in discriminator.labels)
 
 
@@ -213,6 +218,67 @@ def test_a_step_against_gradient_descent_by_hand(simultaneous, penalty):
     assert_close((seen.discriminator_loss, seen.generator_loss), (d_loss.detach(), g_loss.detach()))
     assert_close(seen.fake, fake)
     assert gan.state.step == 1
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("loss", [PAIRED, AVERAGE])
+def test_a_step_of_a_loss_that_pairs_against_gradient_descent_by_hand(simultaneous, loss):
+    """G's side compares with real samples that the D judges through which G is trained: the new one, or the old."""
+    toy = Toy()
+    gan = gan_of(toy.generator, toy.discriminator, loss=loss, simultaneous=simultaneous)
+    batch = Inputs(toy.real, torch.randn(5, 3, dtype=torch.float64), ())
+    generator, discriminator = copy.deepcopy(toy.generator), copy.deepcopy(toy.discriminator)
+    moved = copy.deepcopy(discriminator)
+    d_loss = loss.discriminator(discriminator(toy.real), discriminator(generator(batch.z).detach()))
+    with torch.no_grad():
+        for weight, gradient in zip(
+            moved.parameters(), torch.autograd.grad(d_loss, list(discriminator.parameters())), strict=True
+        ):
+            weight.sub_(0.1 * gradient)
+    judge = discriminator if simultaneous else moved
+    g_loss = loss.generator(judge(generator(batch.z)), judge(toy.real))
+    g_gradients = torch.autograd.grad(g_loss, list(generator.parameters()))
+
+    seen = gan.step(lambda index: batch)
+    assert_close(list(toy.discriminator.parameters()), list(moved.parameters()))
+    for new, old, gradient in zip(toy.generator.parameters(), generator.parameters(), g_gradients, strict=True):
+        assert_close(new, old - 0.1 * gradient)
+    assert_close((seen.discriminator_loss, seen.generator_loss), (d_loss.detach(), g_loss.detach()))
+    assert_close(seen.real_logits, discriminator(toy.real).detach())
+
+
+class Counts(nn.Module):
+    """A discriminator that counts the samples it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.batches = nn.Linear(2, 1).double(), 0
+
+    def forward(self, samples):
+        self.batches += 1
+        return self.linear(samples)
+
+
+def test_real_samples_are_judged_again_for_g_only_where_the_loss_pairs():
+    for loss, batches in ((LOSS, 3), (LeastSquares(-1, 1, 0, k=3), 3), (PAIRED, 4), (AVERAGE, 4)):
+        toy, discriminator = Toy(), Counts()
+        gan_of(toy.generator, discriminator, loss=loss).step(
+            lambda index: Inputs(toy.real, torch.zeros(5, 3, dtype=torch.float64), ())  # noqa: B023  # called here
+        )
+        assert discriminator.batches == batches
+        assert all(weight.requires_grad for weight in discriminator.parameters())
+
+
+def test_a_batch_is_not_put_together_where_the_loss_is_a_mean(monkeypatch):
+    whole = []
+    monkeypatch.setattr(Machine, "whole", lambda self, logits: whole.append(len(logits)) or logits)
+    for loss, calls in ((LOSS, 0), (PAIRED, 0), (AVERAGE, 4)):
+        toy = Toy()
+        whole.clear()
+        gan_of(toy.generator, toy.discriminator, loss=loss).step(
+            lambda index: Inputs(toy.real, torch.zeros(5, 3, dtype=torch.float64), ())  # noqa: B023  # called here
+        )
+        assert whole == [5] * calls
 
 
 # Inputs
