@@ -118,6 +118,13 @@ class RunRecord:
         return [row for _, row in metrics.rows.values()]
 
     @cached_property
+    def labels(self) -> dict[str, str]:
+        """What a column's number means, in one line, by column: labels.json. Runs of earlier versions have none."""
+        text = self._read("labels.json")
+        content = self._parsed(text, "labels.json") if text else None
+        return {column: label for column, label in (content or {}).items() if isinstance(label, str)}
+
+    @cached_property
     def history(self) -> list[Row]:
         """One entry a start, one an end, and one for the first checkpoint, the oldest first.
 

@@ -27,6 +27,7 @@ class Record:
         histograms: the values themselves, float [N], by name.
         warnings: what people should be told of the run at this step, a sentence for each flag.
         summary: a few of the numbers, in one line for people.
+        labels: what a scalar means, in one line, by its name; the same at every step at which the run is looked at so.
     """
 
     step: int
@@ -35,6 +36,7 @@ class Record:
     histograms: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     warnings: Mapping[str, str] = field(default_factory=dict)
     summary: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
