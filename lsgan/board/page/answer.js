@@ -47,6 +47,9 @@
   const interval = (found) => (found.low === null ? "interval not known" : `${number(found.low)} to ${number(found.high)}`);
   const seeds = (num) => `${num} seed${num === 1 ? "" : "s"}`;
 
+  // Broken into lines between its phrases only.
+  const phrases = (text) => text.split(/(?<=,) |(?= \()/).flatMap((phrase, i) => [i ? " " : "", html("span", {}, phrase.trim())]);
+
   const row = (found, setting, scales) => {
     const { colour } = board.nth(board.settings.indexOf(setting.name));
     const contrast = found.contrasts[setting.name];
@@ -61,15 +64,15 @@
       { class: isBest ? "best" : null },
       html("th", { scope: "row" }, mark(colour), setting.name),
       html("td", { class: "plot" }, setting.mean === null ? null : plot(scales.values, told, { ...setting, colour })),
-      html("td", { "data-title": "mean" }, told),
+      html("td", { "data-title": "mean" }, ...phrases(told)),
       html("td", { class: "plot" }, contrast ? plot(scales.differences, against, { mean: -contrast.mean, low: contrast.low === null ? null : -contrast.high, high: contrast.low === null ? null : -contrast.low, colour, zero: true }) : null),
-      html("td", contrast ? { "data-title": "against the best" } : {}, contrast ? `${against}, ${seeds(contrast.seeds)}${p}` : isBest ? "the best" : ""),
-      html("td", { "data-title": "runs" }, setting.ended),
+      html("td", contrast ? { "data-title": "against the best" } : {}, ...phrases(contrast ? `${against}, ${seeds(contrast.seeds)}${p}` : isBest ? "the best" : "")),
+      html("td", { "data-title": "runs" }, ...phrases(setting.ended)),
     );
   };
 
   const mark = (colour) =>
-    svg("svg", { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true", style: null }, painted(svg("rect", { width: 22, height: 10, rx: 3 }), "fill", colour));
+    svg("svg", { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true" }, painted(svg("rect", { width: 22, height: 10, rx: 3 }), "fill", colour));
 
   const figure = (found, metric, at) => {
     const values = found.settings.flatMap((setting) => setting.points.map(([, value]) => value));
@@ -89,7 +92,7 @@
     const at = byId("answer-at").value;
     const found = answer.answers[metric.column][at];
     const [first, ...others] = found.sentences;
-    const shown = found.compares ? 1 : 2; // that the numbers do not compare is said before who has the best one
+    const shown = found.compares ? 2 : 3; // who won, and how sure it is against the next; before it that numbers do not compare
     const rest = others.slice(shown - 1);
     byId("answer-told").replaceChildren(
       html("p", {}, first),

@@ -7,6 +7,7 @@
   const HEIGHT = 220;
   const PAD = { left: 52, right: 10, top: 8, bottom: 22 };
   const MOST_POINTS = 400; // of a mean
+  const MOST_BANDS = 5; // more of them hide each other
   const T = [NaN, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
   const quantile = (freedom) => T[freedom] ?? 1.96 + 2.5 / freedom; // of Student's t, two-sided 95%; within .01 from 16 on
 
@@ -97,7 +98,7 @@
       const mean = curves.length ? middle(curves) : [];
       return { ...group, raw: weight && single ? raw : [], curves, mean };
     }).filter(({ curves }) => curves.length);
-    return { column, single, groups: drawnGroups, theory: byId("curves-lines").checked ? theory(column, found) : [] };
+    return { column, single, banded: !single && found.length <= MOST_BANDS, groups: drawnGroups, theory: byId("curves-lines").checked ? theory(column, found) : [] };
   };
   const theory = (column, found) => {
     const lines = new Map(); // the same line of several groups is drawn once, in no group's colour
@@ -118,7 +119,7 @@
     const [first, last] = view();
     const log = byId("curves-log").checked;
     const lines = shown.single ? shown.groups.flatMap(({ curves }) => curves) : shown.groups.map(({ mean }) => mean);
-    const values = [...lines, ...(shown.single ? [] : shown.groups.map(({ mean }) => band(mean, lines)))].flat()
+    const values = [...lines, ...(shown.banded ? shown.groups.map(({ mean }) => band(mean, lines)) : [])].flat()
       .filter(([step, value]) => step >= first && step <= last && (!log || value > 0)).map(([, value]) => value);
     values.push(...shown.theory.map(({ value }) => value).filter((value) => !log || value > 0));
     let low = values.length ? values.reduce((a, b) => Math.min(a, b)) : 0;
@@ -192,7 +193,7 @@
         inside.append(...group.raw.map((pairs) => line(path(pairs, scale), "curve raw", group)));
         for (const pairs of group.curves) inside.append(line(path(pairs, scale), "curve", group), ...dots(pairs, scale, group.colour));
       } else {
-        inside.append(painted(svg("path", { class: "band", d: area(group.mean, scale) }), "fill", group.colour));
+        if (shown.banded) inside.append(painted(svg("path", { class: "band", d: area(group.mean, scale) }), "fill", group.colour));
         inside.append(line(path(group.mean, scale), "curve", group), ...dots(group.mean, scale, group.colour));
       }
     }
@@ -326,7 +327,7 @@
     const [first, last] = view();
     byId("curves-note").textContent = [
       state.zoom ? `Steps ${Math.round(first).toLocaleString("en")} to ${Math.round(last).toLocaleString("en")} of ${end.toLocaleString("en")}; a double click or 0 shows all.` : "Drag over a chart to zoom all of them; click to bring the samples to a step. With the keyboard: Tab to a chart, then arrows, +, −, 0, Enter.",
-      byId("curves-mode").value === "mean" ? "Bands are 95% intervals of the mean over runs (Student's t), where there are two or more." : "",
+      byId("curves-mode").value !== "mean" ? "" : found.length > MOST_BANDS ? `Lines are means; the intervals of more than ${MOST_BANDS} groups would hide each other, so they are only told where you point.` : "Bands are 95% intervals of the mean over runs (Student's t), where there are two or more.",
       is_thinned ? `Curves have at most ${points} points, each the mean of neighbouring rows.` : "",
     ].join(" ");
   };

@@ -5,6 +5,8 @@
   const byId = (id) => document.getElementById(id);
   const metrics = board.data("answer").metrics;
   const numeric = study.choices.filter(({ is_numeric }) => is_numeric).map(({ key }) => key);
+  const finished = runs.filter((run) => run.status === "finished");
+  const planar = numeric.filter((key) => new Set(finished.map((run) => run.choices[key])).size > 1); // can be an axis of the map
   const HEIGHT = 200;
   const PAD = { left: 52, right: 12, top: 10, bottom: 34 };
 
@@ -21,7 +23,7 @@
 
   const plane = () => {
     const [x, y] = [byId("map-x").value, byId("map-y").value];
-    if (numeric.length < 2 || x === y) return byId("plane").replaceChildren();
+    if (planar.length < 2 || x === y) return byId("plane").replaceChildren();
     const those = chosen();
     const cells = new Map();
     for (const run of those) {
@@ -106,9 +108,9 @@
     document.querySelector('nav a[href="#map"]').hidden = true;
   } else {
     board.options(byId("map-metric"), metrics.map(({ column, title }) => [column, title]));
-    board.options(byId("map-x"), numeric.map((key) => [key, key]), numeric[0]);
-    board.options(byId("map-y"), numeric.map((key) => [key, key]), numeric[1]);
-    for (const label of document.querySelectorAll("#map .plane")) label.hidden = numeric.length < 2;
+    board.options(byId("map-x"), planar.map((key) => [key, key]), planar[0]);
+    board.options(byId("map-y"), planar.map((key) => [key, key]), planar[1]);
+    for (const label of document.querySelectorAll("#map .plane")) label.hidden = planar.length < 2;
     for (const id of ["map-metric", "map-at", "map-x", "map-y"]) byId(id).addEventListener("change", draw);
     board.onChosen(draw);
     draw();
