@@ -11,7 +11,7 @@ PACKAGE = ROOT / "lsgan"
 BOTTOM = {"errors", "files", "latents", "losses", "penalties", "provenance", "streams", "terminal", "theory"}
 BOTTOM |= {"threads", "world"}
 MIDDLE = {"architectures", "data", "evaluation", "tracking"}
-TOP = {"arguments", "command", "comparison", "config", "evaluate", "export", "exporting", "film", "prepare"}
+TOP = {"arguments", "board", "command", "comparison", "config", "evaluate", "export", "exporting", "film", "prepare"}
 TOP |= {"replacing", "review", "run", "runs", "sample", "sweep", "trained"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
