@@ -43,7 +43,9 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: ReviewSettings = typed(ReviewSettings, OmegaConf.from_cli(arguments.of_one_study(sys.argv[1:], "review")))
+    wanted: ReviewSettings = typed(
+        ReviewSettings, OmegaConf.create(arguments.texts(arguments.of_one_study(sys.argv[1:], "review")))
+    )
     for name, choices in (("mode", ("min", "max")), ("at", ("last", "best"))):
         value = getattr(wanted, name)
         if value is not None and value not in choices:
