@@ -154,16 +154,18 @@ class DiracGAN:
     def descend(self, start: Sequence[float], rate: float, steps: int, *, alternating: bool) -> Array:
         """Gradient descent: D and G from the same state, or D first and G through the new D. [steps + 1, 3]
 
-        `updates=alternating` and `updates=simultaneous` of a training are the same two.
+        `updates=alternating` and `updates=simultaneous` of a training are the same two. Steps that are too large for a
+        steep D may grow without bound; what no float holds is infinite or NaN from there on.
         """
         states = np.empty((steps + 1, 3))
         states[0] = start
-        for i in range(steps):
-            moved = states[i] + rate * self.field(states[i])
-            if alternating:
-                through = np.array([moved[0], moved[1], states[i, 2]])
-                moved[2] = states[i, 2] + rate * self.field(through)[2]
-            states[i + 1] = moved
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i in range(steps):
+                moved = states[i] + rate * self.field(states[i])
+                if alternating:
+                    through = np.array([moved[0], moved[1], states[i, 2]])
+                    moved[2] = states[i, 2] + rate * self.field(through)[2]
+                states[i + 1] = moved
         return states
 
     # How fast
