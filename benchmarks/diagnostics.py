@@ -42,6 +42,10 @@ CASES = {
     "mixture MLP, batch 512": ("dataset=gaussian_ring",),
 }
 LOSSES = ("lsgan_b1c0a-1", "lsgan_b1c1a0", "nsgan", "minimax")
+TARGETS = {"lsgan_b1c0a-1": (-1, 1), "lsgan_b1c1a0": (0, 1)}
+QUANTILES = ("q05", "q25", "q50", "q75", "q95")
+TOLD = ("divergence/triangular", "divergence/triangular_stderr", "overfit/gap", "overfit/gap_stderr")
+TOLD += ("gradient/fake_median", "gradient/fake_vanishing", "outputs/fake_on_real_side")
 STYLES = ("-", "--", "-.", ":")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # told apart by the colour-blind (Okabe and Ito)
 
@@ -161,36 +165,31 @@ def band_of_percentiles(rows: list[Row], column: str) -> tuple[list[float], list
 
 
 def outputs(ax: Axes, runs: dict[str, list[Row]]) -> None:
-    """The last look's quantiles of D's outputs, of either side, a row for each loss."""
-    for place, rows in enumerate(runs.values()):
+    """The last look's quantiles of D's outputs, of either side, a row for each loss; a and b where it has them."""
+    for place, (loss, rows) in enumerate(runs.items()):
         for side, colour, up in (("real", COLOURS[0], 0.12), ("fake", COLOURS[1], -0.12)):
-            low, quarter, middle, other, high = (
-                rows[-1][f"outputs/{side}_{name}"] or 0.0 for name in ("q05", "q25", "q50", "q75", "q95")
-            )
+            low, quarter, middle, other, high = (rows[-1][f"outputs/{side}_{name}"] or 0.0 for name in QUANTILES)
             ax.plot([low, high], [place + up] * 2, color=colour, linewidth=1.5)
             ax.plot([quarter, other], [place + up] * 2, color=colour, linewidth=6, label=None if place else side)
             ax.plot([middle], [place + up], "o", color="white", markersize=4, markeredgecolor=colour)
-    ax.set(title="D's outputs at the last step (5, 25, 50, 75, 95%)", xlabel="D's output")
+        for target in TARGETS.get(loss, ()):
+            ax.plot([target] * 2, [place - 0.35, place + 0.35], color="black", linewidth=1)
+    ax.set(title="D's outputs at the last step (5, 25, 50, 75, 95%); lines: a, b", xlabel="D's output")
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_xticks([-10, -3, -1, 0, 1, 3, 10], ["-10", "-3", "-1", "0", "1", "3", "10"])
     ax.set_yticks(range(len(runs)), list(runs))
     ax.invert_yaxis()
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper right")
 
 
 def table(runs: dict[str, list[Row]]) -> Iterator[str]:
-    """The last look of each run, in Markdown."""
-    columns = (
-        "divergence/triangular",
-        "divergence/jsd",
-        "overfit/gap",
-        "gradient/fake_median",
-        "gradient/fake_vanishing",
-    )
-    columns += ("outputs/fake_on_real_side",)
-    yield f"| loss | {' | '.join(columns)} |"
-    yield f"|{'---|' * (len(columns) + 1)}"
+    """The looks of each run's second half, in Markdown: the median, and the lowest and the highest."""
+    yield f"| loss | {' | '.join(f'`{column}`' for column in TOLD)} |"
+    yield f"|{'---|' * (len(TOLD) + 1)}"
     for loss, rows in runs.items():
-        values = ((rows[-1][column], rows[-1].get(f"{column}_stderr")) for column in columns)
-        told = (f"{value:.2g}" if error is None else f"{value:.3f} ± {error:.3f}" for value, error in values)
+        later = rows[len(rows) // 2 :]
+        columns = ([row[column] or 0.0 for row in later] for column in TOLD)
+        told = (f"{statistics.median(values):.2g} ({min(values):.2g} to {max(values):.2g})" for values in columns)
         yield f"| `{loss}` | {' | '.join(told)} |"
 
 

@@ -81,6 +81,15 @@ def test_damaged_files_cost_what_is_in_them(folder):
     assert (empty.config, empty.rows, empty.history, empty.status) == ({}, [], [], Status())
 
 
+def test_labels_that_cannot_be_read(folder):
+    assert RunRecord(folder.path).labels == {}
+    for content, told in (("{", ["is not what lsgan writes"]), ('{"x": 1, "y": "of 8"}', []), ("[]", ["is not what"])):
+        (folder.path / "labels.json").write_text(content)
+        record = RunRecord(folder.path)
+        assert record.labels == ({"y": "of 8"} if not told else {})
+        assert [part in trouble for part, trouble in zip(told, record.troubles, strict=True)] == [True] * len(told)
+
+
 def test_what_is_json_and_yet_nothing_of_ours(folder):
     (folder.path / "status.json").write_text('{"status": "failed", "warnings": {"a": "b", "c": {"step": null}}}')
     assert RunRecord(folder.path).status == Status("failed")
