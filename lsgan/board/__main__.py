@@ -38,7 +38,9 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: BoardSettings = typed(BoardSettings, OmegaConf.from_cli(arguments.of_one_study(sys.argv[1:], "board")))
+    wanted: BoardSettings = typed(
+        BoardSettings, OmegaConf.create(arguments.texts(arguments.of_one_study(sys.argv[1:], "board")))
+    )
     for name, least in (("budget_mb", 1), ("every", 1)):
         value = getattr(wanted, name)
         if value is not None and not least <= value < float("inf"):
