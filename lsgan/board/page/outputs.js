@@ -1,15 +1,16 @@
 "use strict";
 // Where D puts real samples and fakes over the steps, a chart a run, against the targets of the run's loss.
 {
-  const { html, svg, study, byName, number } = board;
+  const { html, svg, label, number } = board;
   const byId = (id) => document.getElementById(`outputs-${id}`);
   const given = board.data("outputs");
   const runs = new Map(given.runs.map((run) => [run.name, run]));
   const HEIGHT = 180;
   const MARGIN = { left: 44, right: 36, top: 6, bottom: 20 };
-  const INSIDE = 0.99; // share of the lowest and of the highest values that an axis holds: one that runs away flattens none
+  const INSIDE = 0.99; // share of the lowest and of the highest values that an axis holds at least
+  const FAR = 3; // times as long an axis holds all: otherwise what runs away for a moment would flatten the rest
 
-  const told = (name) => study.choices.map(({ key }) => `${key}=${byName.get(name).choices[key] || "–"}`).join(" ") || name;
+  const short = (value) => number(Number(value.toPrecision(3)));
   const finite = (values) => values.filter((value) => value !== null);
   const quantile = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
   const shown = () => given.runs.filter((run) => board.chosen.has(run.name));
@@ -20,10 +21,12 @@
     const [lows, highs] = [ends((bands) => bands[0]), ends((bands) => bands.at(-1))];
     const targets = those.flatMap((run) => Object.values(run.targets));
     if (lows.length + targets.length === 0) return { low: -1, high: 1, isCut: false };
-    const low = Math.min(...targets, quantile(lows, 1 - INSIDE) ?? Infinity);
-    const high = Math.max(...targets, quantile(highs, INSIDE) ?? -Infinity);
+    const [least, most] = [Math.min(...targets, lows[0] ?? Infinity), Math.max(...targets, highs.at(-1) ?? -Infinity)];
+    let low = Math.min(...targets, quantile(lows, 1 - INSIDE) ?? Infinity);
+    let high = Math.max(...targets, quantile(highs, INSIDE) ?? -Infinity);
+    if (most - least <= FAR * (high - low)) [low, high] = [least, most];
     const room = (high - low) * 0.05 || 1;
-    return { low: low - room, high: high + room, isCut: lows[0] < low - room || highs.at(-1) > high + room };
+    return { low: low - room, high: high + room, isCut: least < low - room || most > high + room };
   };
   const groupOf = (run) => ({ loss: run.loss, all: "", run: run.name })[byId("axis").value];
 
@@ -100,10 +103,10 @@
     const one = (name) => {
       const bands = run[name];
       const [low, mid, high] = [bands[0][i], bands[(bands.length - 1) / 2][i], bands.at(-1)[i]];
-      return mid === null ? null : `${name === "real" ? "real" : "fakes"} ${number(mid)} (${number(low)} to ${number(high)})`;
+      return mid === null ? null : `${name === "real" ? "real" : "fakes"} ${short(mid)} (${short(low)} to ${short(high)})`;
     };
     const share = run.share?.[i] ?? null;
-    const parts = [one("real"), one("fake"), share === null ? null : `${number(100 * share)} % of fakes on the real side`];
+    const parts = [one("real"), one("fake"), share === null ? null : `${short(100 * share)} % of fakes on the real side`];
     return `step ${run.steps[i]}: ${finite(parts).join(", ")}`;
   };
   const point = (chart) => {
@@ -111,7 +114,7 @@
     const i = indexAt(chart.run, step);
     const text = i < 0 ? "nothing so early" : summary(chart.run, i);
     chart.at.textContent = text;
-    chart.place.setAttribute("aria-label", `D's outputs of ${told(chart.run.name)}, ${text}`);
+    chart.place.setAttribute("aria-label", `D's outputs of ${label(chart.run.name)}, ${text}`);
     if (chart.cursor && i >= 0) chart.cursor.setAttribute("d", `M${chart.x(chart.run.steps[i])} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}`);
   };
   const choose = (chart, event) => {
@@ -132,7 +135,7 @@
   };
 
   const figure = (run, axis) => {
-    const caption = html("figcaption", {}, told(run.name), html("br"), html("small", {}, run.loss));
+    const caption = html("figcaption", {}, label(run.name), html("br"), html("small", {}, run.loss));
     if (!run.steps.length) return html("figure", { "data-run": run.name, title: run.name }, caption, html("div", { class: "none" }, "nothing logged"));
     const place = svg("svg", { role: "img", height: HEIGHT });
     const at = html("p", { class: "at" });

@@ -1,7 +1,7 @@
 "use strict";
 // Sample grids of the chosen runs, side by side under one slider over the steps; a click enlarges, two go under a wipe.
 {
-  const { html, study, byName, painted } = board;
+  const { html, study, byName, label, painted } = board;
   const byId = (id) => document.getElementById(`samples-${id}`);
   const given = board.data("samples");
   const kept = new Map(given.runs.map((run) => [run.name, run]));
@@ -61,7 +61,7 @@
     const scale = Math.min(canvas.width / width, canvas.height / height);
     const [w, h] = [width * scale, height * scale];
     context.clearRect(0, 0, canvas.width, canvas.height);
-    context.imageSmoothingEnabled = scale < 1.5; // pixels stay pixels
+    context.imageSmoothingEnabled = scale < 3; // in larger ones pixels stay pixels
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, view.x * bitmap.width - width / 2, view.y * bitmap.height - height / 2, width, height, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
   };
@@ -89,11 +89,6 @@
     return i < 0 ? null : { step: steps[i], place: images[i] };
   };
   const words = (text) => (text === "" || text === undefined ? "–" : text);
-  const label = (name) => {
-    const told = (run) => study.choices.map(({ key }) => `${key}=${words(run.choices[key])}`).join(" ");
-    const own = told(byName.get(name));
-    return own && board.runs.filter((run) => told(run) === own).length === 1 ? own : name;
-  };
 
   // Steps: those of all chosen runs; the page's step is shown at the nearest earlier one.
   let steps = [];
@@ -149,7 +144,7 @@
   const picture = (name, place, about, caption) => {
     const canvas = html("canvas", { role: "img" });
     sized(canvas, size(), heightOf(place));
-    const button = html("button", { type: "button", class: "picture", onclick: () => dragged || enlarge(name) }, canvas);
+    const button = html("button", { type: "button", class: "picture", onclick: () => (dragged ? (dragged = false) : enlarge(name)) }, canvas);
     movable(button, canvas);
     const mark = html("span");
     const element = html("figure", { title: name, "data-run": name }, button, html("figcaption", {}, caption, mark));
@@ -161,12 +156,18 @@
     const { status } = byName.get(name);
     return status === "finished" ? "" : html("span", { class: "status", "data-status": status }, status, " ");
   };
-  const sample = (name, hidden) => {
+  // What a cell's place does not tell: in what its runs differ, and what is unusual.
+  const told = (name, inCell, hidden) =>
+    study.choices
+      .map(({ key }) => key)
+      .filter((key) => !hidden.includes(key) && (!(board.usual.get(key) === null || board.isUsual(byName.get(name), key)) || new Set(inCell.map((one) => choice(one, key))).size > 1))
+      .map((key) => `${key}=${choice(name, key)}`);
+  const sample = (name, inCell, hidden) => {
     const run = kept.get(name);
-    const told = study.choices.filter(({ key }) => !hidden.includes(key)).map(({ key }) => `${key}=${choice(name, key)}`);
-    const caption = html("span", {}, status(name), told.join(" "), told.length ? " " : "");
+    const words = told(name, inCell, hidden);
+    const caption = html("span", {}, status(name), words.join(" "), words.length ? " " : "");
     if (!run?.images.length) {
-      const none = html("div", { class: "none", "data-run": name, title: name }, html("span", {}, status(name), html("br"), `${told.join(" ")} no samples`));
+      const none = html("div", { class: "none", "data-run": name, title: name }, html("span", {}, status(name), html("br"), `${words.join(" ")} no samples`));
       painted(none, "width", `${size()}px`);
       return none;
     }
@@ -198,12 +199,15 @@
       const those = names.filter((name) => fits(name, rowKey, row));
       return html("tr", {},
         rowKey ? html("th", { scope: "row" }, html("small", {}, `${rowKey}=`), html("br"), row) : null,
-        ...columns.map((column) => html("td", {}, html("div", { class: columnKey ? "cell tight" : "cell" }, ...those.filter((name) => fits(name, columnKey, column)).map((name) => sample(name, [rowKey, columnKey]))))),
+        ...columns.map((column) => {
+          const inCell = those.filter((name) => fits(name, columnKey, column));
+          return html("td", {}, html("div", { class: columnKey ? "cell tight" : "cell" }, ...inCell.map((name) => sample(name, inCell, [rowKey, columnKey]))));
+        }),
         isReal ? html("td", {}, real(those)) : null);
     });
     byId("grid").replaceChildren(...(columnKey ? [html("thead", {}, head)] : []), html("tbody", {}, ...body));
     count();
-    follow(now ?? Infinity);
+    follow(board.step() ?? Infinity);
   };
 
   const mark = () => {
@@ -332,7 +336,7 @@
   };
   const placeOf = ({ name, isReal }) => (isReal ? kept.get(name)?.real ?? null : kept.has(name) ? at(name, now)?.place ?? null : null);
   const sizeOf = (part) => given.sizes[placeOf(part) ?? kept.get(part.name)?.images[0] ?? kept.get(part.name)?.real ?? 0] ?? [1, 1];
-  // As large as fits, beside or below each other; whole multiples of the pixels where it is a multiple at all.
+  // As large as fits, beside or below each other; where pixels are seen all are equally large.
   const fit = () => {
     const num = byId("panes").childElementCount;
     if (!dialog.open || num === 0) return;
@@ -344,7 +348,7 @@
       return Math.min((width - 10 * i) / (i + 1) / w, (height - 10 * (rows - 1) - CAPTION * rows) / rows / h);
     });
     const best = Math.max(0.1, ...scales);
-    const scale = best >= 2 ? Math.floor(best) : best;
+    const scale = best >= 3 ? Math.floor(best) : best;
     for (const part of panes) sized(part.canvas, Math.floor(w * scale), Math.floor(h * scale));
     for (const figure of byId("panes").children) painted(figure, "width", `${Math.floor(w * scale)}px`);
     drawPanes();
@@ -395,20 +399,34 @@
     move(place() + by);
   };
 
-  // What is chosen first: two numbers against each other where there are two, else the first choice against the seed.
+  // What is chosen first, of what has no usual value: two numbers against each other, else the first against the seed.
   const keys = study.choices.map(({ key }) => key);
-  const numeric = study.choices.filter((one) => one.is_numeric).map(({ key }) => key);
-  const [firstRows, firstColumns] = numeric.length > 1 ? numeric : [keys[0] ?? "", keys.length > 1 ? keys.at(-1) : ""];
+  const varied = study.choices.filter(({ key }) => board.usual.get(key) === null);
+  const numeric = varied.filter((one) => one.is_numeric).map(({ key }) => key);
+  const many = varied.length ? varied.map(({ key }) => key) : keys;
+  const [firstRows, firstColumns] = numeric.length > 1 ? numeric : [many[0] ?? "", many.length > 1 ? many.at(-1) : ""];
   const axes = [["", "none"], ...keys.map((one) => [one, one])];
   board.options(byId("rows"), axes, firstRows);
   board.options(byId("columns"), axes, firstColumns);
-  byId("size").value = matchMedia("(max-width: 600px)").matches ? 120 : 200;
   byId("told").textContent = given.told;
   byId("left-out").replaceChildren(...given.left_out.map((told) => html("li", {}, told)));
 
-  const rebuild = () => build();
+  // As large as all columns fit, and not too small to be seen, until somebody says how large.
+  let isSized = false;
+  const rebuild = () => {
+    const widths = isSized ? [byId("size").value] : [260, 220, 200, 180, 160, 140, 120, 100];
+    for (const width of widths) {
+      byId("size").value = width;
+      build();
+      const around = byId("grid").parentElement;
+      if (byId("grid").offsetWidth <= around.clientWidth) break;
+    }
+  };
   for (const id of ["rows", "columns", "real"]) byId(id).addEventListener("change", rebuild);
-  byId("size").addEventListener("input", rebuild);
+  byId("size").addEventListener("input", () => {
+    isSized = true;
+    build();
+  });
   byId("zoom").addEventListener("input", () => look(Number(byId("zoom").value), view.x, view.y));
   byId("step").addEventListener("input", () => {
     stop();
@@ -420,7 +438,7 @@
   byId("compare").addEventListener("click", compare);
   byId("grid").addEventListener("keydown", key);
   dialog.addEventListener("keydown", key);
-  dialog.addEventListener("close", () => byId("home").append(byId("steps")));
+  dialog.addEventListener("close", () => dialog.open || byId("home").append(byId("steps")));
   byId("close").addEventListener("click", () => dialog.close());
   for (const id of ["a", "b", "wipe", "beside"]) byId(id).addEventListener("change", arrange);
   byId("edge").addEventListener("input", wipe);
@@ -430,6 +448,6 @@
   new ResizeObserver(fit).observe(byId("panes"));
   window.addEventListener("beforeprint", () => figures.forEach(drawn));
   board.onStep(follow);
-  board.onChosen(rebuild);
-  build();
+  board.onChosen(build);
+  rebuild();
 }
