@@ -1,18 +1,20 @@
 """What G's exponent and the pairing of real and fake samples cost, and what becomes of the digits with them.
 
-    python benchmarks/losses.py [--seeds 3] [--steps 300] [--jobs 1] [--folder runs-losses] [--rounds 7] [--seconds 2]
+    python benchmarks/losses.py [--seeds 3] [--steps 300] [--jobs 1] [--folder runs-losses] [--rounds 15]
 
-The cost is that of a training step on one thread, a ratio in each of several rounds in which all take turns. The digits
-are those of `train.py loss=… steps=…`; paired seeds: same images, noise and first weights. A run that is in the folder
-already is not trained again; with --seeds 0 nothing is trained, with --rounds 0 nothing is timed. Other work on the
-machine disturbs the times, and nothing else: its load is told.
+The cost is the processor time of a training step on one thread, a ratio in each of several rounds in which all take
+turns: other work on the machine disturbs it little, and its load is told. The digits are those of
+`train.py loss=… steps=…`; paired seeds: same images, noise and first weights. A run that is in the folder already is not
+trained again; with --seeds 0 nothing is trained, with --rounds 0 nothing is timed.
 """
 
 import argparse
 import os
 import platform
 import statistics
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from runs import is_finished, train_all, train_once
-from train_step import CASES, Loop
+from train_step import CASES, experiment_of, our_step
 
 from lsgan.tracking.run_record import RunRecord
 
@@ -37,6 +39,8 @@ LOSSES: dict[str, Sequence[str]] = {
 PLAIN = "k = 2"
 TIMED = (PLAIN, "k = 3", "Rp, c = 0", "Ra, c = 0")
 CASE = "digits 32×32, batch 32"
+TIMED_AS = (*CASES[CASE], "runtime.device=cpu", "runtime.threads=1")
+STEPS = 20  # of each loss in each round
 COLUMNS = ("metric/mind", "raw/mind", "metric/fid", "diversity/fake", "loss/discriminator", "loss/generator")
 
 
@@ -47,34 +51,37 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs-losses"))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each loop in each round")
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, CPU, one thread")
     if options.rounds:
-        Console(width=120).print(cost(options.rounds, options.seconds))
+        Console(width=120).print(cost(options.rounds, STEPS))
     folder = options.folder / f"steps-{options.steps}"
     runs = [(folder, options.steps, name, seed) for seed in range(options.seeds) for name in LOSSES]
     train_all(train, runs, options.jobs)
     Console(width=160).print(quality(folder))
 
 
-def cost(rounds: int, seconds: float) -> Table:
-    """Steps per second, and the median (least to most over the rounds) of the time of a step over that of PLAIN."""
-    one_thread = (*CASES[CASE], "runtime.device=cpu", "runtime.threads=1")
-    loops = {name: Loop(name, (*one_thread, *LOSSES[name])) for name in TIMED}
-    speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            speeds[name].append(loop.steps_per_second(seconds))
-    for loop in loops.values():
-        loop.end()
+def cost(rounds: int, steps: int) -> Table:
+    """Processor time of a step, and the median (quartiles over the rounds) of its ratio to that of PLAIN."""
+    times: dict[str, list[float]] = {name: [] for name in TIMED}
+    with ExitStack() as stack:
+        loops = {name: stack.enter_context(our_step(experiment_of([*TIMED_AS, *LOSSES[name]]))) for name in TIMED}
+        for _ in range(rounds + 1):
+            for name, step in loops.items():
+                start = time.process_time()
+                for _ in range(steps):
+                    step()
+                times[name].append((time.process_time() - start) / steps)
     load = os.getloadavg()[0]
-    table = Table("loss", "steps/s", "time of a step, × k = 2", title=f"{CASE}; {rounds} rounds; load {load:.1f}")
+    table = Table("loss", "ms a step", "× k = 2", title=f"{CASE}; {rounds} rounds of {steps} steps; load {load:.1f}")
     for name in TIMED:
-        ratios = [plain / own for plain, own in zip(speeds[PLAIN], speeds[name], strict=True)]
-        told = "" if name == PLAIN else f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        table.add_row(name, f"{statistics.median(speeds[name]):.1f}", told)
+        ratios = [
+            own / plain for plain, own in zip(times[PLAIN][1:], times[name][1:], strict=True)
+        ]  # the first warms up
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        told = "" if name == PLAIN else f"{middle:.3f} ({low:.3f} to {high:.3f})"
+        table.add_row(name, f"{1000 * statistics.median(times[name][1:]):.1f}", told)
     return table
 
 
