@@ -37,7 +37,7 @@ def test_every_rank_gets_all_values_and_back_the_gradients_of_all_losses(second_
 
 def test_a_whole_batch_is_in_the_order_of_its_parts(second_of_two):
     machine = Machine(Runtime("cpu", "fp32"), World(1, 2))
-    machine._together = Together(World(1, 2), patient=None)  # type: ignore[arg-type]  # nobody waits here
+    machine._together = Together(World(1, 2), patient=None)  # nobody waits here
     second_of_two.append(torch.tensor([[1.0, 2.0], [0.0, 0.0]]))
     assert_close(machine.whole(torch.tensor([[3.0], [4.0]])), torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
 
