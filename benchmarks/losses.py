@@ -4,8 +4,8 @@
 
 The cost is the processor time of a training step on one thread, a ratio in each of several rounds in which all take
 turns: other work on the machine disturbs it little, and its load is told. The digits are those of
-`train.py loss=… steps=…`; paired seeds: same images, noise and first weights. A run that is in the folder already is not
-trained again; with --seeds 0 nothing is trained, with --rounds 0 nothing is timed.
+`train.py loss=… steps=…`; paired seeds: same images, noise and first weights. A run that is in the folder already is
+not trained again; with --seeds 0 nothing is trained, with --rounds 0 nothing is timed.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs-losses"))
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="0, or at least 2")
     options = parser.parse_args()
     print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, CPU, one thread")
     if options.rounds:
@@ -67,7 +67,7 @@ def cost(rounds: int, steps: int) -> Table:
     times: dict[str, list[float]] = {name: [] for name in TIMED}
     with ExitStack() as stack:
         loops = {name: stack.enter_context(our_step(experiment_of([*TIMED_AS, *LOSSES[name]]))) for name in TIMED}
-        for _ in range(rounds + 1):
+        for _ in range(rounds + 1):  # the first one warms up
             for name, step in loops.items():
                 start = time.process_time()
                 for _ in range(steps):
@@ -76,9 +76,7 @@ def cost(rounds: int, steps: int) -> Table:
     load = os.getloadavg()[0]
     table = Table("loss", "ms a step", "× k = 2", title=f"{CASE}; {rounds} rounds of {steps} steps; load {load:.1f}")
     for name in TIMED:
-        ratios = [
-            own / plain for plain, own in zip(times[PLAIN][1:], times[name][1:], strict=True)
-        ]  # the first warms up
+        ratios = [own / plain for plain, own in zip(times[PLAIN][1:], times[name][1:], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         told = "" if name == PLAIN else f"{middle:.3f} ({low:.3f} to {high:.3f})"
         table.add_row(name, f"{1000 * statistics.median(times[name][1:]):.1f}", told)
