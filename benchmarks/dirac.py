@@ -4,10 +4,12 @@
 
 By DiracGAN (docs/dirac.md) R1 helps where c is above the middle of a and b, and slows where it is at the middle. Each
 run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again, and with
---seeds 0 the tables show what is there. Errors and unrest are compared by ratios, seed by seed.
+--seeds 0 the tables show what is there. Errors and unrest are compared by ratios, seed by seed. Below the middle, with
+R1, it says what D answers in the end: c to fakes, a + b - c to real samples, and a penalty of (m - c)(c - a).
 """
 
 import argparse
+import itertools
 import math
 import platform
 import statistics
@@ -34,32 +36,29 @@ class Part(NamedTuple):
     Args:
         overrides: what is typed behind `python train.py`.
         steps: unless --steps says otherwise.
-        r1_gamma: R1's weight, of the runs that have it.
-        columns: those of metrics.jsonl that are errors: smaller is better, above 0.
+        gammas: R1's weights; 0, the first, is no penalty.
+        errors: columns of metrics.jsonl of which smaller is better; above 0.
         others: more columns of the last row, shown for each cell.
     """
 
     overrides: Sequence[str]
     steps: int
-    r1_gamma: float
-    columns: Sequence[str]
+    gammas: Sequence[float]
+    errors: Sequence[str]
     others: Sequence[str]
 
 
+ERRORS = ("metric/mind", "raw/mind")
 PARTS = {
-    "digits": Part(
-        ("dataset=digits", "dataset.resolution=16"), 1200, 10.0, ("metric/mind", "raw/mind"), ("metric/recall",)
-    ),
+    "digits": Part(("dataset=digits", "dataset.resolution=16"), 1200, (0.0, 1.0, 10.0), ERRORS, ("metric/recall",)),
     "mixture": Part(
-        ("dataset=gaussian_ring", "dataset.std=0.1", "batch_size=256"),
-        3000,
-        0.1,
-        ("metric/mind", "raw/mind"),
-        ("metric/modes", "raw/modes"),
+        ("dataset=gaussian_ring", "dataset.std=0.1", "batch_size=256"), 3000, (0.0, 0.1), ERRORS, ("metric/modes",)
     ),
 }
 UNREST = "unrest"
+SETTLED = {"D(real)": "logits/real_mean", "D(fake)": "logits/fake_mean", "penalty": "loss/penalty"}
 
+Cell = tuple[str, float]  # where c is, R1's weight
 Values = dict[int, dict[str, float]]  # seed -> column -> value
 
 
@@ -76,82 +75,82 @@ def main() -> None:
     for name in options.parts:
         steps = options.steps or PARTS[name].steps
         study = f"{name}-{steps}"
-        cells = [(where, has_r1) for where in LOSSES for has_r1 in (False, True)]
+        cells = [(where, gamma) for gamma in PARTS[name].gammas for where in LOSSES]
         runs = [(options.folder, study, name, steps, *cell, seed) for seed in range(options.seeds) for cell in cells]
         train_all(train, runs, options.jobs)
-        found = {cell: read(options.folder / study, PARTS[name], *cell) for cell in cells}
-        print(f"\n{name}: {' '.join(PARTS[name].overrides)}, {steps} steps, R1 with gamma {PARTS[name].r1_gamma:g}")
+        found = {cell: read(options.folder / study, PARTS[name], cell) for cell in cells}
+        print(f"\n{name}: {' '.join(PARTS[name].overrides)}, {steps} steps")
         for table in (summary(found, PARTS[name]), ratios(found, PARTS[name])):
             Console(width=200).print(table)
 
 
-def train(folder: Path, study: str, part: str, steps: int, where: str, has_r1: bool, seed: int) -> None:
-    """One run at folder/study/<where>-<penalty>-s<seed>, if it is not there."""
+def train(folder: Path, study: str, part: str, steps: int, where: str, gamma: float, seed: int) -> None:
+    """One run at folder/study/<where>-<gamma>-s<seed>, if it is not there."""
     a, b, c = LOSSES[where]
     loss = ("loss=lsgan", f"loss.a={a}", f"loss.b={b}", f"loss.c={c}")
-    penalty = ("penalty=r1", f"penalty.r1_gamma={PARTS[part].r1_gamma}") if has_r1 else ("penalty=none",)
+    penalty = ("penalty=r1", f"penalty.r1_gamma={gamma}") if gamma else ("penalty=none",)
     pace = (f"steps={steps}", "log_every=10", "observe=[numbers,metrics]", f"seed={seed}")
-    train_once(folder, study, _name(where, has_r1, seed), (*PARTS[part].overrides, *loss, *penalty, *pace))
+    train_once(folder, study, _name((where, gamma), seed), (*PARTS[part].overrides, *loss, *penalty, *pace))
 
 
-def _name(where: str, has_r1: bool, seed: int | str) -> str:
-    return f"{where}-{'r1' if has_r1 else 'none'}-s{seed}"
+def _name(cell: Cell, seed: int | str) -> str:
+    return f"{cell[0]}-{cell[1]:g}-s{seed}"
 
 
-def read(study: Path, part: Part, where: str, has_r1: bool) -> Values:
+def read(study: Path, part: Part, cell: Cell) -> Values:
     """Of the finished runs of a cell."""
     found = {}
-    for run in study.glob(_name(where, has_r1, "*")):
+    for run in study.glob(_name(cell, "*")):
         if is_finished(run):
-            rows, (a, b, _) = RunRecord(run).rows, LOSSES[where]
-            last = {column: rows[-1][column] for column in (*part.columns, *part.others)}
-            found[int(run.name.rpartition("-s")[2])] = last | {UNREST: unrest(rows, b - a)}
+            rows, (a, b, _) = RunRecord(run).rows, LOSSES[cell[0]]
+            last = {column: rows[-1][column] for column in (*part.errors, *part.others)}
+            half = rows[len(rows) // 2 :]
+            settled = {name: statistics.fmean(row[column] for row in half) for name, column in SETTLED.items()}
+            unrest = statistics.pstdev(row["logits/fake_mean"] for row in half) / (b - a)
+            found[int(run.name.rpartition("-s")[2])] = last | settled | {UNREST: unrest}
     return dict(sorted(found.items()))
-
-
-def unrest(rows: Sequence[Mapping[str, float]], scale: float) -> float:
-    """The standard deviation of D's mean output on fakes over the second half of a run, in units of b - a."""
-    means = [row["logits/fake_mean"] for row in rows[len(rows) // 2 :]]
-    return statistics.pstdev(means) / scale
 
 
 # What is shown
 
 
-def summary(found: Mapping[tuple[str, bool], Values], part: Part) -> Table:
-    """One row a cell: geometric means of errors and unrest, means of the others, smallest to largest of the seeds."""
-    columns = (*part.columns, UNREST, *part.others)
-    shown = Table("(a, b, c)", "R1", "seeds", *columns, box=box.MARKDOWN)
-    for (where, has_r1), by_seed in found.items():
+def summary(found: Mapping[Cell, Values], part: Part) -> Table:
+    """One row a cell: geometric means of errors and unrest, means of the rest, smallest to largest of the seeds.
+
+    Unrest is the standard deviation of D's mean output on fakes over the second half of a run, in units of b - a; D's
+    mean outputs and the penalty are means over that half.
+    """
+    geometric, plain = (*part.errors, UNREST), (*part.others, *SETTLED)
+    shown = Table("(a, b, c)", "R1", "seeds", *geometric, *plain, box=box.MARKDOWN)
+    for (where, gamma), by_seed in found.items():
         if by_seed:
-            cells = (
-                _spread([value[c] for value in by_seed.values()], _mean if c in part.others else _geometric)
-                for c in columns
-            )
-            shown.add_row(_triple(where), "yes" if has_r1 else "no", str(len(by_seed)), *cells)
+            cells = [_spread([value[name] for value in by_seed.values()], _geometric) for name in geometric]
+            cells += [_spread([value[name] for value in by_seed.values()], statistics.fmean) for name in plain]
+            shown.add_row(_triple(where), f"{gamma:g}", str(len(by_seed)), *cells)
     return shown
 
 
-def ratios(found: Mapping[tuple[str, bool], Values], part: Part) -> Table:
+def ratios(found: Mapping[Cell, Values], part: Part) -> Table:
     """With R1 over without it, of each loss, and each loss's ratio over that of the Pearson triple; 95% intervals."""
-    shown = Table("column", "ratio", "pairs", "geometric mean (95%)", "p", box=box.MARKDOWN)
-    for column in (*part.columns, UNREST):
-        effects = {where: _effects(found, where, column) for where in LOSSES}
+    shown = Table("column", "R1", "ratio", "pairs", "geometric mean (95%)", "p", box=box.MARKDOWN)
+    for column, gamma in itertools.product((*part.errors, UNREST), part.gammas[1:]):
+        effects = {where: _effects(found, where, gamma, column) for where in LOSSES}
         for where, effect in effects.items():
             if len(effect) > 1:
                 compared = paired(list(effect.values()), [0.0] * len(effect))
-                shown.add_row(column, f"R1 / none, {_triple(where)}", *_told(compared))
+                shown.add_row(column, f"{gamma:g}", f"R1 / none, {_triple(where)}", *_told(compared))
         for where in ("above", "below"):
             seeds = sorted(effects[where].keys() & effects["at"].keys())
             if len(seeds) > 1:
                 compared = paired([effects[where][seed] for seed in seeds], [effects["at"][seed] for seed in seeds])
-                shown.add_row(column, f"that of {_triple(where)} / that of {_triple('at')}", *_told(compared))
+                name = f"that of {_triple(where)} / that of {_triple('at')}"
+                shown.add_row(column, f"{gamma:g}", name, *_told(compared))
     return shown
 
 
-def _effects(found: Mapping[tuple[str, bool], Values], where: str, column: str) -> dict[int, float]:
+def _effects(found: Mapping[Cell, Values], where: str, gamma: float, column: str) -> dict[int, float]:
     """Seed -> logarithm of the value with R1 over the value without it."""
-    without, with_r1 = found[where, False], found[where, True]
+    without, with_r1 = found[where, 0.0], found[where, gamma]
     seeds = sorted(without.keys() & with_r1.keys())
     return {seed: math.log(with_r1[seed][column] / without[seed][column]) for seed in seeds}
 
@@ -171,10 +170,6 @@ def _triple(where: str) -> str:
 
 def _spread(values: Sequence[float], middle: Callable[[Sequence[float]], float]) -> str:
     return f"{middle(values):.3g} ({min(values):.3g} to {max(values):.3g})"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return statistics.fmean(values)
 
 
 def _geometric(values: Sequence[float]) -> float:
