@@ -174,7 +174,7 @@ def outputs(ax: Axes, runs: dict[str, list[Row]]) -> None:
             ax.plot([middle], [place + up], "o", color="white", markersize=4, markeredgecolor=colour)
         for target in TARGETS.get(loss, ()):
             ax.plot([target] * 2, [place - 0.35, place + 0.35], color="black", linewidth=1)
-    ax.set(title="D's outputs at the last step (5, 25, 50, 75, 95%); lines: a, b", xlabel="D's output")
+    ax.set(title="D's outputs at the last step; lines: a and b", xlabel="D's output")
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xticks([-10, -3, -1, 0, 1, 3, 10], ["-10", "-3", "-1", "0", "1", "3", "10"])
     ax.set_yticks(range(len(runs)), list(runs))
