@@ -32,7 +32,14 @@ _QUEUES = ("queue", "local_queue")  # launchers
 
 
 def plain(arguments: Sequence[str]) -> list[str]:
-    """Those of the other commands; raises LsganError for `--key=value`, for a sweep, and for what is about one."""
+    """Those of the other commands.
+
+    Raises:
+        LsganError: a word is empty, has no key or is `--key=value`; or it is a sweep, or about one.
+    """
+    for word in arguments:
+        if not word.partition("=")[0].strip():
+            raise LsganError(f"{word.strip() or repr(word)} has no key: write key=value")
     _check_no_keys_as_flags(arguments)
     _check_sweep(arguments, is_sweep=False)
     _check_settings_of_sweeps(_parsed(arguments), is_sweep=False)

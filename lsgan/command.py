@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from lsgan import arguments, terminal
 from lsgan.config import all_keys, composed
@@ -141,14 +141,21 @@ def explain(error: Exception) -> str | None:
             f"{word} is not understood: write key=value; a value with special characters needs "
             "quotes inside the shell's, for example 'data_dir=\"~/data\"'"
         )
+    if isinstance(error, RuntimeError) and str(error).startswith("Could not determine home"):  # Path.expanduser
+        words = [word for word in sys.argv[1:] if "~" in word]
+        return f"{' '.join(words) or '~'}: nobody here has that home: write the whole path, from / on"
     if not isinstance(error, (LsganError, HydraException, OmegaConfBaseException)):
         return None
+    if isinstance(error, LsganError):
+        return str(error) or type(error).__name__
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, HydraException):
         return str(error.__cause__)  # of a launcher or sweeper
     for pattern, sentence in _OF_HYDRA.items():
         found = re.match(pattern, str(error))
         if found:
             return sentence(found[1])
+    if isinstance(error, GrammarParseError) and error.full_key:
+        return f"{error.full_key} holds a ${{ without its end: write ${{<key>}} for the value of a key, or leave it out"
     told = str(error) or str(error.__cause__ or type(error).__name__)  # Hydra wraps errors without a word
     key = getattr(error, "full_key", None) if isinstance(error, OmegaConfBaseException) else None
     return f"{key}: {told.splitlines()[0]}" if key else told.splitlines()[0]
@@ -216,4 +223,5 @@ _OF_HYDRA: dict[str, Callable[[str], str]] = {  # how Hydra puts it -> the sente
 
 def _show(sentence: str, world: World) -> None:
     of_rank = "" if world.is_main else f" (rank {world.rank})"
-    print(f"error{of_rank}: {sentence}", file=sys.stderr)
+    in_one_line = " ".join(sentence.splitlines())  # names may hold line ends
+    print(f"error{of_rank}: {in_one_line}", file=sys.stderr)

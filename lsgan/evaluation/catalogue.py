@@ -67,5 +67,10 @@ def is_biased(num: int, dim: int) -> bool:
 
 def better(column: str | None) -> str:
     """Which value of a column of metrics.jsonl is best, min or max: of a metric its own, of any other one min."""
-    group, _, name = (column or "").rpartition("/")
-    return METRICS[name].better if group in GROUPS and name in METRICS else "min"
+    return direction(column or "") or "min"
+
+
+def direction(column: str) -> str | None:
+    """Which value of a metric's column is best, min or max; None of a column that is no metric's."""
+    group, _, name = column.rpartition("/")
+    return METRICS[name].better if group in GROUPS and name in METRICS else None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from omegaconf import MISSING, OmegaConf
 
-from lsgan import command
+from lsgan import arguments, command
 from lsgan.config.components import typed
 from lsgan.errors import LsganError
 from lsgan.evaluation.catalogue import better
@@ -45,7 +45,7 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: ReviewSettings = typed(ReviewSettings, OmegaConf.from_cli(_settings(sys.argv[1:])))
+    wanted: ReviewSettings = typed(ReviewSettings, OmegaConf.create(arguments.texts(_settings(sys.argv[1:]))))
     for name, choices in (("mode", ("min", "max")), ("at", ("last", "best"))):
         value = getattr(wanted, name)
         if value is not None and value not in choices:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, counted
 from lsgan.files import refusal, remedy, write_atomically, write_in_place
 from lsgan.tracking.run_record import Metrics, RunRecord
 from lsgan.tracking.tracker import Outcome, Record
@@ -155,7 +155,7 @@ class RunFolder:
         if kept != content:
             write_atomically(path, kept)
         odd = len(spoilt) + len(replaced)
-        return [f"{path}: {odd} lines cannot be read, or have come twice; they are kept in {place.name}"] if odd else []
+        return [f"{path}: {counted(odd, 'line')} that cannot be read or came twice: now in {place.name}"] if odd else []
 
     def finish(self, step: int) -> None:
         """Says `finished` of a run that has all its steps, if it was killed before it could say how it ended."""

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lsgan.errors import counted
+
 Row = dict[str, Any]  # one JSON object of a .jsonl file
 
 EXPORTED = "model.safetensors"  # the weights in a folder that `python -m lsgan.export` has written
@@ -221,7 +223,7 @@ class RunRecord:
         return dict(sorted(found.items()))
 
     def _leave_out(self, name: str, num: int) -> None:
-        self.troubles.append(f"{self.path / name}: {num} lines cannot be read and are left out")
+        self.troubles.append(f"{self.path / name}: {counted(num, 'line')} left out that cannot be read")
 
     def _parsed(self, text: str, name: str) -> dict[str, Any] | None:
         content = _object(text.encode())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -57,13 +57,29 @@ class Outcome(NamedTuple):
 
 
 class RunInfo(NamedTuple):
-    """What a tracker may want to know of a run."""
+    """What a tracker may want to know of a run.
+
+    Args:
+        folder: of the run.
+        study: its name.
+        run: its name.
+        config: resolved, by dotted keys.
+        tags: a word for each choice that matters.
+        loss: name of the loss.
+        better: which value is best, min or max, by column; those of which that can be said.
+        rows: of metrics.jsonl, up to the step from which the run goes on.
+        labels: of its columns, told before; as in `Record`.
+    """
 
     folder: Path
     study: str
     run: str
-    config: dict[str, Any]  # resolved, dotted keys
+    config: dict[str, Any]
     tags: Sequence[str]
+    loss: str = ""
+    better: Mapping[str, str] = MappingProxyType({})
+    rows: Sequence[Mapping[str, float | None]] = ()
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 class Tracker(Protocol):

@@ -212,7 +212,9 @@ def test_what_is_readable_stays_and_what_is_not_is_set_aside_and_told(folder, ca
     again.close(Outcome("finished"))
     assert rows(folder) == [*map(json.loads, ROWS[:5]), {"step": 6, "x": 60.0}]
     assert set_aside(folder) == [*ODD, *ROWS[5:]]
-    told = f"{folder.path / 'metrics.jsonl'}: {len(ODD)} lines cannot be read, or have come twice; they are kept in met"
+    told = (
+        f"{folder.path / 'metrics.jsonl'}: {len(ODD)} lines that cannot be read or came twice: now in metrics.set-aside"
+    )
     assert told in caplog.text
     before = set_aside(folder)
     again = RunFolder.open(folder.path)

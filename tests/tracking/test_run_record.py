@@ -70,8 +70,8 @@ def test_damaged_files_cost_what_is_in_them(folder):
     assert record.status == Status()
     assert record.data == {"images": 3}
     assert [trouble.partition(": ")[2] for trouble in record.troubles] == [
-        "4 lines cannot be read and are left out",
-        "1 lines cannot be read and are left out",
+        "4 lines left out that cannot be read",
+        "1 line left out that cannot be read",
     ]
     (folder.path / "config.yaml").write_text("a: [1")
     assert RunRecord(folder.path).config == {}
