@@ -1,6 +1,7 @@
 """What the diagnostics of a run cost, and what they show.
 
     python benchmarks/diagnostics.py cost [--rounds 9]                     a table, in Markdown
+    python benchmarks/diagnostics.py calibration                           what is read of two Gaussians
     python benchmarks/diagnostics.py picture <study folder> <picture>      trains four losses on digits, and draws
 
 Cost: in turns some steps and one look of all diagnostics; the ratio is that of a look to the steps between two looks at
@@ -9,6 +10,7 @@ held out: else there is less to look at. The picture's runs are of one seed; to 
 """
 
 import argparse
+import math
 import statistics
 import subprocess
 import sys
@@ -17,13 +19,17 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lsgan import config
+from lsgan.evaluation.calibration import divergences
 from lsgan.observe.observer import Finding, Look, Observers, Row
+from lsgan.theory.divergences import triangular
+from lsgan.theory.pairs import Array, OnLine
 from lsgan.tracking.run_record import RunRecord
 from lsgan.training.gan import Data, Gan
 from lsgan.training.view import Clock, looking
@@ -55,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("cost").add_argument("--rounds", type=int, default=9)
+    commands.add_parser("calibration").add_argument("--repetitions", type=int, default=100)
     picture = commands.add_parser("picture")
     picture.add_argument("study", type=Path)
     picture.add_argument("path", type=Path)
@@ -62,6 +69,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "cost":
         cost(options.rounds)
+    elif options.command == "calibration":
+        calibration(options.repetitions)
     else:
         runs = {loss: trained(loss, options.study, options.steps) for loss in LOSSES}
         draw(runs).savefig(options.path, dpi=90)
@@ -82,6 +91,27 @@ def cost(rounds: int) -> None:
         times = " | ".join(f"{1000 * statistics.median(times):.1f}" for times in (steps, looks))
         share = f"{100 * middle:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
         print(f"| {case} | {precision} | {times} | {every} | {share} |", flush=True)
+
+
+def calibration(repetitions: int) -> None:
+    """A row for each distance of two Gaussians: Δ, and what is read of it with so many samples of each side."""
+    sizes, rng = (256, 512, 2048), np.random.default_rng(0)
+    print(f"| true Δ | {' | '.join(f'read with {size} (spread; error told)' for size in sizes)} |\n|---|---|---|---|")
+    for distance in (0.0, 1.0, 2.0, 4.0):
+        pair = OnLine(density(distance / 2), density(-distance / 2), (-distance / 2, 0, distance / 2))
+        cells = []
+        for size in sizes:
+            sides = (rng.normal([[distance / 2], [-distance / 2]], 1, (2, size)) for _ in range(repetitions))
+            found = [divergences(real, fake) for real, fake in sides]  # the optimal D rises with x
+            values = [one.triangular for one in found]
+            error = statistics.mean(one.triangular_stderr for one in found)
+            cells.append(f"{statistics.mean(values):.3f} ({statistics.stdev(values):.3f}; {error:.3f})")
+        print(f"| {triangular(pair):.3f} | {' | '.join(cells)} |")
+
+
+def density(mean: float) -> Callable[[Array], Array]:
+    """The logarithm of a Gaussian's of width 1."""
+    return lambda x: -((x - mean) ** 2) / 2 - math.log(2 * math.pi) / 2
 
 
 def turns(experiment: config.Experiment, rounds: int) -> Iterator[tuple[float, float]]:
@@ -174,7 +204,7 @@ def outputs(ax: Axes, runs: dict[str, list[Row]]) -> None:
             ax.plot([middle], [place + up], "o", color="white", markersize=4, markeredgecolor=colour)
         for target in TARGETS.get(loss, ()):
             ax.plot([target] * 2, [place - 0.35, place + 0.35], color="black", linewidth=1)
-    ax.set(title="D's outputs at the last step (5, 25, 50, 75, 95%); lines: a, b", xlabel="D's output")
+    ax.set(title="D's outputs at the last step; lines: a and b", xlabel="D's output")
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xticks([-10, -3, -1, 0, 1, 3, 10], ["-10", "-3", "-1", "0", "1", "3", "10"])
     ax.set_yticks(range(len(runs)), list(runs))

@@ -86,6 +86,7 @@ def _train_tracked(
         experiment.recipe.loss.name,
         _directions(experiment),
         folder.record.rows,
+        folder.record.labels,
     )
     log.info("run folder: %s", folder.path)
     for line in (machine.describe(), *experiment.notes, describe(experiment.recipe.loss)):

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 _SAMPLES_A_DIMENSION = 10  # fewer, and FID tells more of the number of samples than of the model
 
+_DIVERGENCES = ("divergence/triangular", "divergence/jsd")  # columns of `lsgan.observe.divergence`; less is better
+
 GROUPS = ("metric", "held_out", "raw")  # of columns: see `lsgan.observe.metrics`
 
 
@@ -71,6 +73,8 @@ def better(column: str | None) -> str:
 
 
 def direction(column: str) -> str | None:
-    """Which value of a metric's column is best, min or max; None of a column that is no metric's."""
+    """Which value of a column is best, min or max: of a metric's or a divergence's; None of any other."""
+    if column in _DIVERGENCES:
+        return "min"
     group, _, name = column.rpartition("/")
     return METRICS[name].better if group in GROUPS and name in METRICS else None
