@@ -18,8 +18,11 @@ from markupsafe import Markup
 
 from lsgan.board.answer import answers
 from lsgan.board.collect import Collected
+from lsgan.board.outputs import outputs
+from lsgan.board.samples import samples
 from lsgan.review.study import Study
 
+_VIEWER = 60_000  # bytes, of what shows the samples
 _FOLDER = Path(__file__).parent / "page"
 _PARTS = ("answer", "table", "curves", "samples", "outputs", "map")
 
@@ -65,7 +68,10 @@ def page(study: Study, budget_bytes: int) -> str:
 
 
 def _pictured(study: Study, budget_bytes: int, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
+    """What D says of samples, and samples in the room that all else leaves."""
+    found = outputs(study)
+    room = budget_bytes - len(render({**data, "outputs": found}).encode()) - _VIEWER
+    return {"outputs": found, "samples": samples(study, room)}
 
 
 def render(data: Mapping[str, Any]) -> str:

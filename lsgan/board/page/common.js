@@ -38,6 +38,24 @@ window.board = (() => {
   const nth = (i) => ({ colour: `var(--c${i % COLOURS})`, dash: DASHES[Math.floor(i / COLOURS) % DASHES.length] });
   const colour = (runName) => nth(Math.max(0, settings.indexOf(byName.get(runName)?.setting))).colour;
 
+  // What tells a run from others: its choices but for the usual ones, or all of them, or its name.
+  const told = (run, keys) => keys.map(({ key }) => `${key}=${run.choices[key] || "–"}`).join(" ");
+  const usual = new Map(study.choices.map(({ key }) => {
+    const counts = new Map();
+    for (const run of runs) counts.set(run.choices[key], (counts.get(run.choices[key]) ?? 0) + 1);
+    const [value, count] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most));
+    return [key, count >= 0.75 * runs.length ? value : null]; // null: none is usual
+  }));
+  const isUsual = (run, key) => usual.get(key) !== null && usual.get(key) === run.choices[key];
+  const labels = new Map();
+  for (const short of [false, true]) {
+    const shown = (run) => (short ? study.choices.filter(({ key }) => !isUsual(run, key)) : study.choices);
+    const counts = new Map();
+    for (const run of runs) counts.set(told(run, shown(run)), (counts.get(told(run, shown(run))) ?? 0) + 1);
+    for (const run of runs) if (counts.get(told(run, shown(run))) === 1 && shown(run).length) labels.set(run.name, told(run, shown(run)));
+  }
+  const label = (runName) => labels.get(runName) ?? runName;
+
   const announced = () => {
     const listeners = [];
     return { add: (listener) => listeners.push(listener), tell: (...told) => listeners.forEach((fn) => fn(...told)) };
@@ -110,7 +128,7 @@ window.board = (() => {
   };
 
   return {
-    data, study, runs, byName, html, svg, painted, settings, nth, colour, chosen, choose, onChosen: choosing.add,
+    data, study, runs, byName, label, usual, isUsual, html, svg, painted, settings, nth, colour, chosen, choose, onChosen: choosing.add,
     goto, onStep: stepping.add, step: () => step, number, signed, ticks, options, drawn, value,
   };
 })();
