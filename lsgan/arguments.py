@@ -32,7 +32,14 @@ _QUEUES = ("queue", "local_queue")  # launchers
 
 
 def plain(arguments: Sequence[str]) -> list[str]:
-    """Those of the other commands; raises LsganError for `--key=value`, for a sweep, and for what is about one."""
+    """Those of the other commands.
+
+    Raises:
+        LsganError: a word is empty, has no key or is `--key=value`; or it is a sweep, or about one.
+    """
+    for word in arguments:
+        if not word.partition("=")[0].strip():
+            raise LsganError(f"{word.strip() or repr(word)} has no key: write key=value")
     _check_no_keys_as_flags(arguments)
     _check_sweep(arguments, is_sweep=False)
     _check_settings_of_sweeps(_parsed(arguments), is_sweep=False)
@@ -47,6 +54,21 @@ def texts(words: Sequence[str], keep: Sequence[str] = ()) -> dict[str, str]:
     """
     values = dict((word if "=" in word else f"{word}=???").split("=", 1) for word in words)
     return {key: value for key, value in values.items() if value not in ("", "null") or key in keep}
+
+
+def of_one_study(words: Sequence[str], name: str) -> list[str]:
+    """Those of the command lsgan.<name>, as key=value: a word that is no such thing is the folder (`runs/lr=2` too).
+
+    Raises:
+        LsganError: there is no folder, or more than one.
+    """
+    found = [word if re.match(r"[\w.]+=", word) else f"study={word}" for word in words]
+    folders = [word for word in found if word.startswith("study=")]
+    if len(folders) != 1 or any(word.startswith("study=-") for word in folders):
+        raise LsganError(
+            f"{' '.join(words) or 'no folder'}: this is about one study, python -m lsgan.{name} <folder> [key=value …]"
+        )
+    return found
 
 
 def for_hydra(arguments: Sequence[str]) -> list[str]:

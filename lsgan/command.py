@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from lsgan import arguments, terminal
 from lsgan.config import all_keys, composed
@@ -24,7 +24,7 @@ from lsgan.config.identity import takes
 from lsgan.config.places import groups, is_group
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.files import is_refusal, refusal, remedy
-from lsgan.sweep import cluster
+from lsgan.sweep import cluster, studies
 from lsgan.tracking import agent
 from lsgan.tracking.console import show_log_lines
 from lsgan.training.interrupt import hand_on
@@ -39,11 +39,16 @@ _failed: list[int] = []  # exit codes of the failed jobs of this process's sweep
 
 
 def run(
-    main: Callable[[], None], world: World = ALONE, *, read: Callable[[Sequence[str]], list[str]] = arguments.plain
+    main: Callable[[], None],
+    world: World = ALONE,
+    *,
+    read: Callable[[Sequence[str]], list[str]] = arguments.plain,
+    after: Callable[[], None] = lambda: None,
 ) -> None:
     """Calls `main` and ends the process with a sentence if it fails by the user's mistake.
 
-    `read` makes the arguments ready for it. The traceback of a run's failure is in its train.log.
+    `read` makes the arguments ready for it; `after` is called when it has ended well or has failed by the user's
+    mistake, but not if it was stopped. The traceback of a run's failure is in its train.log.
     """
     terminal.make_undemanding()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
@@ -51,6 +56,7 @@ def run(
         with _refusals_told():
             sys.argv[1:] = read(agent.meant(sys.argv[1:]))
             main()
+            after()
     except TerminatedError as error:
         sys.exit(128 + error.number)
     except KeyboardInterrupt:
@@ -61,7 +67,10 @@ def run(
             raise
         if not getattr(error, "shown", False):
             _show(sentence, world)
-        sys.exit(arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED))
+        code = arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED)
+        if code < 128:
+            after()
+        sys.exit(code)
 
 
 def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[[DictConfig], T]]:
@@ -72,6 +81,7 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[
         def wrapped(cfg: DictConfig) -> T:
             terminal.make_undemanding()  # a launcher may have started a process for this job
             if HydraConfig.get().mode == RunMode.MULTIRUN:
+                studies.add(Path(str(cfg.runs_dir)).expanduser() / str(cfg.study))
                 show_log_lines(world, brief=True)
             try:
                 with _refusals_told():
@@ -141,14 +151,21 @@ def explain(error: Exception) -> str | None:
             f"{word} is not understood: write key=value; a value with special characters needs "
             "quotes inside the shell's, for example 'data_dir=\"~/data\"'"
         )
+    if isinstance(error, RuntimeError) and str(error).startswith("Could not determine home"):  # Path.expanduser
+        words = [word for word in sys.argv[1:] if "~" in word]
+        return f"{' '.join(words) or '~'}: nobody here has that home: write the whole path, from / on"
     if not isinstance(error, (LsganError, HydraException, OmegaConfBaseException)):
         return None
+    if isinstance(error, LsganError):
+        return str(error) or type(error).__name__
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, HydraException):
         return str(error.__cause__)  # of a launcher or sweeper
     for pattern, sentence in _OF_HYDRA.items():
         found = re.match(pattern, str(error))
         if found:
             return sentence(found[1])
+    if isinstance(error, GrammarParseError) and error.full_key:
+        return f"{error.full_key} holds a ${{ without its end: write ${{<key>}} for the value of a key, or leave it out"
     told = str(error) or str(error.__cause__ or type(error).__name__)  # Hydra wraps errors without a word
     key = getattr(error, "full_key", None) if isinstance(error, OmegaConfBaseException) else None
     return f"{key}: {told.splitlines()[0]}" if key else told.splitlines()[0]
@@ -216,4 +233,5 @@ _OF_HYDRA: dict[str, Callable[[str], str]] = {  # how Hydra puts it -> the sente
 
 def _show(sentence: str, world: World) -> None:
     of_rank = "" if world.is_main else f" (rank {world.rank})"
-    print(f"error{of_rank}: {sentence}", file=sys.stderr)
+    in_one_line = " ".join(sentence.splitlines())  # names may hold line ends
+    print(f"error{of_rank}: {in_one_line}", file=sys.stderr)

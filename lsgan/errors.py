@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""The one exception whose message is meant for the person at the keyboard, and how such sentences count."""
 
 import signal
 
@@ -35,3 +35,8 @@ class TerminatedError(KeyboardInterrupt):
     def name(self) -> str:
         """SIGTERM, for example."""
         return signal.Signals(self.number).name
+
+
+def counted(num: int, what: str) -> str:
+    """`1 run`, `2 runs`, `1,797 images`."""
+    return f"{num:,} {what}{'' if num == 1 else 's'}"

@@ -11,6 +11,7 @@ from lsgan.config import Experiment, check, flat, load, size, to_yaml
 from lsgan.config.identity import Identity, identity
 from lsgan.config.planning import call, how_else, refuse
 from lsgan.errors import LsganError
+from lsgan.evaluation.catalogue import direction
 from lsgan.losses import describe, lacking
 from lsgan.tracking.console import DETAIL, ConsoleTracker, show_log_lines
 from lsgan.tracking.run_folder import RunFolder
@@ -75,8 +76,18 @@ def _train_tracked(
     """Trains on rank 0, all that is found written into the folder, to the console and to the service."""
     settings, machine, name = experiment.settings, experiment.machine, folder.path.name
     values = experiment.resolved(run=name)
-    info = RunInfo(folder.path, settings.study, name, flat(values), experiment.tags)
     folder.start(gan.state.step, to_yaml(values), facts)
+    info = RunInfo(
+        folder.path,
+        settings.study,
+        name,
+        flat(values),
+        experiment.tags,
+        experiment.recipe.loss.name,
+        _directions(experiment),
+        folder.record.rows,
+        folder.record.labels,
+    )
     log.info("run folder: %s", folder.path)
     for line in (machine.describe(), *experiment.notes, describe(experiment.recipe.loss)):
         log.log(DETAIL, "%s", line)
@@ -93,6 +104,13 @@ def _train_tracked(
     log.log(DETAIL, "run folder:  %s", folder.path)
     log.log(DETAIL, "last sample: %s", folder.last_picture)
     log.log(DETAIL, "go on:       python train.py resume=%s steps=%d", folder.path, 2 * settings.steps)
+
+
+def _directions(experiment: Experiment) -> dict[str, str]:
+    """Which value is best, by column: of metrics, and of what the run chooses its best checkpoint by."""
+    known = {column: best for column in experiment.observers.columns if (best := direction(column)) is not None}
+    own, mode = experiment.settings.best_metric, experiment.settings.best_mode
+    return known if own is None else {**known, own: mode}
 
 
 def _folder(experiment: Experiment) -> RunFolder:

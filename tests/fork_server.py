@@ -39,6 +39,8 @@ IMPORTS = (
     "wandb",
     "wandb.apis.public",
     "sklearn.datasets",
+    "sklearn.isotonic",
+    "scipy.stats",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "PIL.Image",

@@ -1,5 +1,8 @@
+import re
 import signal
 import sys
+from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +10,8 @@ import torch
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from omegaconf.errors import GrammarParseError
 
 from lsgan import command
 from lsgan.errors import LsganError, TerminatedError
@@ -30,6 +35,7 @@ def failing(error):
     [
         (LsganError("too hot: open a window"), 1, "error: too hot: open a window\n"),
         (ConfigCompositionException("first line\nsecond line"), 1, "error: first line\n"),
+        (LsganError("run=a\nb is not here: make it"), 1, "error: run=a b is not here: make it\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -58,6 +64,47 @@ def test_too_little_memory_names_what_was_typed(monkeypatch, capsys):
         torch.empty(2**60, dtype=torch.uint8)
     assert command.explain(caught.value) == command.explain(MemoryError()) == sentence
     assert command.explain(RuntimeError("shapes do not match")) is None
+
+
+def test_a_reference_that_is_torn_is_a_sentence():
+    with pytest.raises(GrammarParseError) as caught:
+        OmegaConf.create({"run": "${here"})
+    assert command.explain(caught.value) == (
+        "run holds a ${ without its end: write ${<key>} for the value of a key, or leave it out"
+    )
+
+
+def test_a_home_that_nobody_has_is_named(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["runs", "~nobody-here/runs"])
+    with pytest.raises(RuntimeError) as caught:
+        Path("~nobody-here/runs").expanduser()
+    assert command.explain(caught.value) == (
+        "~nobody-here/runs: nobody here has that home: write the whole path, from / on"
+    )
+
+
+ODD_WORDS = (
+    *("=", "=x", "", " ", "key=", "key=[1,2", "key={a", "key=!!python/x 1", "ключ=значение", "a..b=1", "~run", "\0"),
+    *("run=[1,2", "study=[1,2", "run=${", "run=~nobody-here/x", "~nobody-here/x", "nofolder", "afile", "run=afile/x"),
+    *("run=папка", "run=a\nb", "seed=[1", "device={", "data_dir=${", "out=[", "csv=[1", "num_images="),
+)
+
+
+@pytest.mark.parametrize("name", ["review.__main__", "evaluate.__main__", "sample", "export", "runs", "prepare"])
+def test_odd_words_are_one_sentence_in_every_command(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "afile").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    module = import_module(f"lsgan.{name}")
+    read = getattr(module, "_read", command.arguments.plain)
+    for word in ODD_WORDS:
+        monkeypatch.setattr(sys, "argv", [name, word])
+        with pytest.raises(SystemExit) as ended:
+            command.run(module.main, read=read)
+        assert ended.value.code == 1, word
+        told = capsys.readouterr()
+        assert re.fullmatch(r"error: .*\S.*\n", told.err), word
+        assert told.out == ""
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

@@ -50,7 +50,7 @@ def test_damaged_runs_cost_a_warning(listed, tmp_path):
     told = listed()
     assert all(line.count("\t") == 5 for line in told.out.splitlines())
     assert "\ndigits/" not in told.out
-    assert "warning: runs/rows/metrics.jsonl: 3 lines cannot be read and are left out" in told.err
+    assert "warning: runs/rows/metrics.jsonl: 3 lines left out that cannot be read" in told.err
     assert all(line.startswith("warning: ") for line in told.err.splitlines())
 
 

@@ -95,7 +95,7 @@ class Queue:
             else:
                 self.tell_outcome(job)
         todo, places = sum(job.outcome is None for job in jobs), len(self._slots)
-        self._screen.say(f"{len(jobs)} jobs, {todo} to run, {places} at a time; output in {self._folder}")
+        self._screen.say(f"{_jobs(len(jobs))}, {todo} to run, {places} at a time; output in {self._folder}")
 
     def tell_outcome(self, job: Job) -> None:
         """How a job ended that was not run now."""
@@ -225,8 +225,12 @@ class Queue:
             counts[status] = counts.get(status, 0) + 1
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
         again = "; the same command goes on" if counts.keys() & _UNFINISHED else ""
-        self._screen.say(f"{len(jobs)} jobs: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
+        self._screen.say(f"{_jobs(len(jobs))}: {told}{again}", bad=not counts.keys() <= {FINISHED, "pruned"})
         sys.stdout.flush()
+
+
+def _jobs(num: int) -> str:
+    return f"{num} job{'' if num == 1 else 's'}"
 
 
 def _log_name(job: Job) -> str:

@@ -35,7 +35,7 @@ def slots(workers: int | None, devices: Sequence[int] | None, jobs_per_device: i
     room = names * jobs_per_device  # one job each before a second one
     if workers is not None and room and workers > len(room):
         raise HydraException(
-            f"workers={workers} are more than {len(chosen)} devices with {jobs_per_device} jobs each: "
+            f"workers={workers} are more than the {len(room)} places (devices × jobs_per_device): "
             f"set jobs_per_device={-(-workers // len(chosen))}"
         )
     num = workers or len(room) or 1

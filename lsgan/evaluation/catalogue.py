@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 _SAMPLES_A_DIMENSION = 10  # fewer, and FID tells more of the number of samples than of the model
 
+_DIVERGENCES = ("divergence/triangular", "divergence/jsd")  # columns of `lsgan.observe.divergence`; less is better
+
 GROUPS = ("metric", "held_out", "raw")  # of columns: see `lsgan.observe.metrics`
 
 
@@ -67,5 +69,12 @@ def is_biased(num: int, dim: int) -> bool:
 
 def better(column: str | None) -> str:
     """Which value of a column of metrics.jsonl is best, min or max: of a metric its own, of any other one min."""
-    group, _, name = (column or "").rpartition("/")
-    return METRICS[name].better if group in GROUPS and name in METRICS else "min"
+    return direction(column or "") or "min"
+
+
+def direction(column: str) -> str | None:
+    """Which value of a column is best, min or max: of a metric's or a divergence's; None of any other."""
+    if column in _DIVERGENCES:
+        return "min"
+    group, _, name = column.rpartition("/")
+    return METRICS[name].better if group in GROUPS and name in METRICS else None

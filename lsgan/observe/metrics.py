@@ -52,6 +52,7 @@ class Metrics(Observer):
         self.every = every
         self._num, self._extractor, self._cache = num_samples, extractor, cache
         self._real: Mapping[bool, Extracted] | None = None
+        self._labels: dict[bool, str] = {}  # by whether the real samples are held out
         self._past: list[Row] = []
 
     def begin(self, view: View) -> None:
@@ -64,16 +65,19 @@ class Metrics(Observer):
     def see(self, view: View) -> Finding:
         """Raises LsganError if a sample is not finite, or the extractor takes no such samples."""
         scalars: dict[str, float] = {}
+        labels: dict[str, str] = {}
         for group, average, held_out in _asked(view):
             real = self._reals(view).get(held_out)
             if real is not None:
                 found = self._measured(view, real, average=average)
+                found.pop("inception_score" if held_out else "", None)
                 scalars |= {f"{group}/{name}": value for name, value in found.items()}
-        scalars.pop("held_out/inception_score", None)
+                whose = "G's average" if average else "G's raw weights"
+                labels |= {f"{group}/{name}": f"of {whose}: {self._labels[held_out]}" for name in found}
         self._past.append({"step": view.step, **scalars})
         if view.is_last:
             self._tell(scalars)
-        return Finding(scalars, summary=self._summary(scalars))
+        return Finding(scalars, summary=self._summary(scalars), labels=labels)
 
     def _reals(self, view: View) -> "Mapping[bool, Extracted]":
         """Features of real samples, by whether they are held out, taken once: equally many of each side.
@@ -113,7 +117,8 @@ class Metrics(Observer):
             num_generated=num,
             definitions=definitions(mixture_of(view.dataset)),
         )
-        log.info("%s/…: %s", "held_out" if held_out else "metric", label.told())
+        self._labels[held_out] = label.told()
+        log.info("%s/…: %s", "held_out" if held_out else "metric", self._labels[held_out])
         if self._cache is None or view.num_ranks > 1:  # all ranks must take part, or none
             return compute()
         return cached_features(self._cache, key_of_reals(self._extractor, data, side, num), compute)

@@ -31,6 +31,13 @@ class Seen(NamedTuple):
     fake: "Tensor"  # [N, *shape]
 
 
+class JudgedFakes(NamedTuple):
+    """What D says of fakes, and what G hears. Tensors without a graph."""
+
+    outputs: "Tensor"  # [N]
+    gradient_norms: "Tensor"  # [N]: 2-norm of the gradient of a fake's own term of G's loss with respect to the fake
+
+
 class View(Protocol):
     """A moment of a training, for one observer. Looking changes nothing in what is trained.
 
@@ -115,6 +122,17 @@ class View(Protocol):
         """How many different ones `reals` can give, to all ranks together; None: as many as one likes."""
         ...
 
+    def judged_reals(self, num: int, *, held_out: bool = False) -> "Tensor":
+        """D's outputs [num] on the first of `reals`, as it is now: in evaluation mode, in full precision.
+
+        What is judged at a step is judged once, whoever asks. All of it on the rank that asks, without the others.
+        """
+        ...
+
+    def judged_fakes(self, num: int) -> JudgedFakes:
+        """The same of `num` fresh samples of G itself, in evaluation mode, those of every observer at this step."""
+        ...
+
     def shown_reals(self) -> "Tensor":
         """The first samples of the training [N, *shape], for a picture beside those of G."""
         ...
@@ -148,6 +166,7 @@ class Finding:
         summary: a few numbers for the console, in one line.
         stop: ends the run after this step is saved.
         best: the checkpoint of this step may be worth keeping.
+        labels: what a column's number means, in one line: on which samples, how many; by column.
     """
 
     scalars: Mapping[str, float] = field(default_factory=dict)
@@ -157,6 +176,7 @@ class Finding:
     summary: str | None = None
     stop: LsganError | None = None
     best: Best | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything was found."""
@@ -172,6 +192,7 @@ class Finding:
             "  ".join(filter(None, (self.summary, other.summary))) or None,
             self.stop or other.stop,
             self.best or other.best,
+            {**self.labels, **other.labels},
         )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lsgan.errors import counted
 from lsgan.evaluation.catalogue import GROUPS
 from lsgan.review.statistics import Interval, Paired, holm, mean_interval, paired, share_interval
 from lsgan.review.study import Study
@@ -107,7 +108,7 @@ class Answer:
         num = sum(contrast.paired is not None for contrast in self.contrasts)
         if num > 1:
             told.append(
-                f"{num} comparisons were made, and the best of {len(self.settings)} settings was "
+                f"{num} comparisons were made, and the best of {counted(len(self.settings), 'setting')} was "
                 "chosen by the same numbers: p is corrected for that number (Holm)."
             )
         return told + _not_counted(self.settings, self.metric)
@@ -117,7 +118,7 @@ class Answer:
         what = f"{self.at} {self.metric}, {self.mode} is best"
         if not best.seeds:
             return f"No run has finished with a {self.metric} ({what})."
-        mean = f"{best.mean:.4g} over {_counted(len(best.seeds), 'seed')}"
+        mean = f"{best.mean:.4g} over {counted(len(best.seeds), 'seed')}"
         if not self.is_best:
             return (
                 f"No setting is best ({what}): over the seeds that both finished, each is worse than another one. "
@@ -249,7 +250,7 @@ def _few_seeds(contrasts: Sequence[Contrast]) -> list[str]:
     if not few:
         return []
     least, most = min(few)[0], max(few)[0]
-    seeds = _counted(most, "paired seed") if least == most else f"{least} to {most} paired seeds"
+    seeds = counted(most, "paired seed") if least == most else f"{least} to {most} paired seeds"
     corrected = f", corrected for {len(told)} comparisons" if len(told) > 1 else ""
     return [
         f"With {seeds} no difference however large gives p < {_p(_SIGNIFICANT)}: the smallest possible p is "
@@ -275,7 +276,7 @@ def _not_counted(settings: Sequence[Setting], metric: str) -> list[str]:
     if without := "; ".join(f"{found.without} of {found.name}" for found in settings if found.without):
         told.append(f"Finished without a {metric}, or without a seed, and left out: {without}.")
     if going_on := sum(setting.going_on for setting in settings):
-        told.append(f"{going_on} runs are still trained, and left out.")
+        told.append(f"{counted(going_on, 'run')} {'is' if going_on == 1 else 'are'} still trained, and left out.")
     return told
 
 
@@ -287,11 +288,7 @@ def _failures(setting: Setting) -> str:
     assert setting.share is not None
     share = f"95% interval of the share {setting.share.low:.0%} to {setting.share.high:.0%}"
     decided = setting.failed + setting.finished
-    return f"{setting.failed} of {decided} runs ({setting.told(FAILURES)}; {share}) of {setting.name}"
-
-
-def _counted(num: int, what: str) -> str:
-    return f"{'one' if num == 1 else num} {what}{'' if num == 1 else 's'}"
+    return f"{setting.failed} of {counted(decided, 'run')} ({setting.told(FAILURES)}; {share}) of {setting.name}"
 
 
 def _p(value: float) -> str:

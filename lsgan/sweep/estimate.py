@@ -12,7 +12,7 @@ from hydra_plugins.hydra_local_queue._command import command
 from hydra_plugins.hydra_local_queue._process import Process
 from lsgan.config import Plan, build
 from lsgan.config.names import keys
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, counted
 from lsgan.tracking.run_record import RunRecord
 
 _STEPS = 40  # of a trial
@@ -84,7 +84,8 @@ def estimate(plans: Sequence[tuple[Plan, Sequence[str]]], environments: Sequence
     room = sum(_bytes(plan, cost) for (plan, _), cost in zip(plans, costs, strict=True))
     workers = len(environments)
     yield (
-        f"measured over {_STEPS} steps of {len(kinds)} kinds of jobs, {min(workers, len(plans), _BESIDE)} at a time: "
+        f"measured over {_STEPS} steps of {counted(len(kinds), 'kind')} of jobs, "
+        f"{min(workers, len(plans), _BESIDE)} at a time: "
         f"{', '.join(f'{cost.images_per_second:,.0f}' for cost in kinds.values())} images/s each, "
         f"{mean.start_seconds:.0f} s to start and end"
     )

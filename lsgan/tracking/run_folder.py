@@ -17,7 +17,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, counted
 from lsgan.files import refusal, remedy, write_atomically, write_in_place
 from lsgan.tracking.run_record import Metrics, RunRecord
 from lsgan.tracking.tracker import Outcome, Record
@@ -30,7 +30,7 @@ _LOCK_SECONDS = 0.5  # for which it is tried: one who looks whether a run is goi
 
 
 class RunFolder:
-    """config.yaml, status.json, metrics.jsonl, history.jsonl, samples/, checkpoints/ and train.log of one run.
+    """A run's config.yaml, status.json, metrics.jsonl, labels.json, history.jsonl, samples/, checkpoints/, train.log.
 
     As a context manager it is held by this process no longer than the body lasts, however that ends.
     """
@@ -39,6 +39,7 @@ class RunFolder:
         self.path = path
         self._step = 0
         self._warnings: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, str] = {}
         self._ended = False
         self._log_file: logging.Handler | None = None
         self._lock = FileLock(path / ".lock", thread_local=False)  # dies with its holder
@@ -120,6 +121,7 @@ class RunFolder:
         self._step, self._has_saved = step, step > 0
         record = self.record
         self._warnings = {flag: told for flag, told in record.status.warnings.items() if told.get("step", 0) <= step}
+        self._labels = record.labels
         with _writable(self.path, "{} and start again"):
             write_atomically(self.config_path, config_yaml)
             (self.path / "samples").mkdir(exist_ok=True)
@@ -153,7 +155,7 @@ class RunFolder:
         if kept != content:
             write_atomically(path, kept)
         odd = len(spoilt) + len(replaced)
-        return [f"{path}: {odd} lines cannot be read, or have come twice; they are kept in {place.name}"] if odd else []
+        return [f"{path}: {counted(odd, 'line')} that cannot be read or came twice: now in {place.name}"] if odd else []
 
     def finish(self, step: int) -> None:
         """Says `finished` of a run that has all its steps, if it was killed before it could say how it ended."""
@@ -189,6 +191,7 @@ class RunFolder:
             self._pending.append(json.dumps({"step": record.step, **finite}) + "\n")  # JSON knows no NaN
         try:
             self._write_pending()
+            self._write_labels(record.labels)
             for name, pixels in record.pictures.items():
                 file = f"{record.step:06d}.jpg" if name == "samples" else f"{name}.jpg"
                 write_atomically(self.path / "samples" / file, _jpeg(pixels), durable=False)
@@ -210,6 +213,14 @@ class RunFolder:
             self._metrics.truncate(place)  # half a row would spoil the file
             raise
         self._pending.clear()
+
+    def _write_labels(self, labels: Mapping[str, str]) -> None:
+        """Where they are new; a run has each of them once."""
+        together = {**self._labels, **labels}
+        if together != self._labels:
+            content = json.dumps(together, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+            write_atomically(self.path / "labels.json", content, durable=False)
+            self._labels = together
 
     @contextmanager
     def ending(self) -> Iterator[None]:

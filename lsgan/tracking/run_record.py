@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lsgan.errors import counted
+
 Row = dict[str, Any]  # one JSON object of a .jsonl file
 
 EXPORTED = "model.safetensors"  # the weights in a folder that `python -m lsgan.export` has written
@@ -118,6 +120,13 @@ class RunRecord:
         return [row for _, row in metrics.rows.values()]
 
     @cached_property
+    def labels(self) -> dict[str, str]:
+        """What a column's number means, in one line, by column: labels.json. Runs of earlier versions have none."""
+        text = self._read("labels.json")
+        content = self._parsed(text, "labels.json") if text else None
+        return {column: label for column, label in (content or {}).items() if isinstance(label, str)}
+
+    @cached_property
     def history(self) -> list[Row]:
         """One entry a start, one an end, and one for the first checkpoint, the oldest first.
 
@@ -214,7 +223,7 @@ class RunRecord:
         return dict(sorted(found.items()))
 
     def _leave_out(self, name: str, num: int) -> None:
-        self.troubles.append(f"{self.path / name}: {num} lines cannot be read and are left out")
+        self.troubles.append(f"{self.path / name}: {counted(num, 'line')} left out that cannot be read")
 
     def _parsed(self, text: str, name: str) -> dict[str, Any] | None:
         content = _object(text.encode())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +27,7 @@ class Record:
         histograms: the values themselves, float [N], by name.
         warnings: what people should be told of the run at this step, a sentence for each flag.
         summary: a few of the numbers, in one line for people.
+        labels: what a scalar means, in one line, by its name; the same at every step at which the run is looked at so.
     """
 
     step: int
@@ -35,6 +36,7 @@ class Record:
     histograms: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     warnings: Mapping[str, str] = field(default_factory=dict)
     summary: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
@@ -55,13 +57,29 @@ class Outcome(NamedTuple):
 
 
 class RunInfo(NamedTuple):
-    """What a tracker may want to know of a run."""
+    """What a tracker may want to know of a run.
+
+    Args:
+        folder: of the run.
+        study: its name.
+        run: its name.
+        config: resolved, by dotted keys.
+        tags: a word for each choice that matters.
+        loss: name of the loss.
+        better: which value is best, min or max, by column; those of which that can be said.
+        rows: of metrics.jsonl, up to the step from which the run goes on.
+        labels: of its columns, told before; as in `Record`.
+    """
 
     folder: Path
     study: str
     run: str
-    config: dict[str, Any]  # resolved, dotted keys
+    config: dict[str, Any]
     tags: Sequence[str]
+    loss: str = ""
+    better: Mapping[str, str] = MappingProxyType({})
+    rows: Sequence[Mapping[str, float | None]] = ()
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 class Tracker(Protocol):

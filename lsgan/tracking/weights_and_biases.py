@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TAG_LENGTH = 64  # W&B refuses longer ones
+_TAG_LENGTH = 64  # W&B refuses longer ones, of job types too
 _FLUSH_SECONDS = 2  # at most this much is lost when its process is killed
 _RECENT = 5  # records that may pass before W&B notices that its process is dead
 
@@ -67,14 +67,14 @@ class WeightsAndBiases:
         self._init_timeout, self._finish_timeout = init_timeout, finish_timeout
 
     def start(self, info: RunInfo) -> Tracker:
-        """One W&B run inside the run folder, with the run's name, its study as group, and its config."""
+        """One W&B run inside the run folder: the run's name and config, its study as group, its loss as job type."""
         mode = self._mode if self._mode in ("offline", "disabled") else _mode_by_key(wanted=self._mode)
         try:
             run: wandb.Run | None = self._init(info, mode)
         except Exception as error:  # W&B raises many kinds; none may stop a training
             log.warning("W&B did not start %s (%s): this run is tracked offline", mode, _one_line(error))
             run = self._offline(info)
-        return _WandbRun(run, restart=lambda: self._offline(info))
+        return _WandbRun(run, info, restart=lambda: self._offline(info))
 
     def _offline(self, info: RunInfo) -> "wandb.Run | None":
         """The run, offline, after W&B has failed; None if it fails again."""
@@ -100,6 +100,7 @@ class WeightsAndBiases:
             id=None if mode == "disabled" else _run_id(info),
             name=info.run,
             group=info.study,
+            job_type=info.loss[:_TAG_LENGTH] or None,
             tags=[tag[:_TAG_LENGTH] for tag in info.tags if tag],
             config=info.config,
             resume="allow",
@@ -121,8 +122,12 @@ class WeightsAndBiases:
 class _WandbRun:
     """Once W&B has died the run goes on offline, under its own id; if it dies again, that is the end of it."""
 
-    def __init__(self, run: "wandb.Run | None", restart: "Callable[[], wandb.Run | None]") -> None:
+    def __init__(self, run: "wandb.Run | None", info: RunInfo, restart: "Callable[[], wandb.Run | None]") -> None:
         self._restart: Callable[[], wandb.Run | None] | None = restart
+        self._best = _Best(info.better)
+        for row in info.rows:
+            self._best.see(int(row["step"] or 0), row)
+        self._labels = dict(info.labels)
         self._recent: deque[tuple[float, Record]] = deque()  # what W&B may not have written yet when it dies
         self._use(run)
 
@@ -132,6 +137,8 @@ class _WandbRun:
             # W&B numbers rows anew where parts of a run overlap; this keeps our step the axis of every chart.
             run.define_metric("step", hidden=True)
             run.define_metric("*", step_metric="step")
+            run.summary.update(self._best.told)  # a part of a run that is uploaded later replaces what was before
+            self._tell_labels(run)
             log.log(DETAIL, "W&B: %s", _where_to_look(run))
 
     def log(self, record: Record) -> None:
@@ -154,10 +161,19 @@ class _WandbRun:
             content[f"{name}_histogram"] = wandb.Histogram(values[np.isfinite(values)].tolist())
         if content and record.step >= run.starting_step:  # the server of a resumed run has what was before
             run.log({"step": record.step, **content}, step=record.step)
+        if self._best.see(record.step, record.scalars):
+            run.summary.update(self._best.told)
+        if not record.labels.items() <= self._labels.items():
+            self._labels |= record.labels
+            self._tell_labels(run)
         for flag, sentence in record.warnings.items():
             title = flag.replace("_", " ").capitalize()
             run.alert(title=title, text=f"step {record.step}: {sentence}", level="WARN")
             run.summary[f"warning/{flag}"] = sentence
+
+    def _tell_labels(self, run: "wandb.Run") -> None:
+        if self._labels:
+            run.config.update({"labels": dict(self._labels)}, allow_val_change=True)
 
     def _revive(self, error: Exception) -> None:
         self._run, restart, self._restart = None, self._restart, None
@@ -189,6 +205,29 @@ class _WandbRun:
     def _finish(self, run: "wandb.Run", outcome: Outcome) -> None:
         run.summary["status"] = outcome.status
         run.finish(exit_code=0 if outcome.status == "finished" else 1)
+
+
+class _Best:
+    """The best value so far of each column that has a direction, as the summary should tell it.
+
+    Its last value W&B's summary has under the column's own name.
+    """
+
+    def __init__(self, better: Mapping[str, str]) -> None:
+        self._better = better
+        self.told: dict[str, float] = {}  # best/<column>, best_step/<column>
+
+    def see(self, step: int, scalars: Mapping[str, float | None]) -> bool:
+        """Whether one of the numbers is better than all before."""
+        found = False
+        for column, mode in self._better.items():
+            value, known = scalars.get(column), self.told.get(f"best/{column}")
+            if value is None or not math.isfinite(value):
+                continue
+            if known is None or (value < known if mode == "min" else value > known):
+                self.told |= {f"best/{column}": value, f"best_step/{column}": step}
+                found = True
+        return found
 
 
 def _run_id(info: RunInfo) -> str:
@@ -233,8 +272,7 @@ def _where_to_look(run: "wandb.Run") -> str:
 
 
 def _sync(run: "wandb.Run") -> str:
-    folder = Path(run.dir).parents[1]
-    return f"`wandb sync {folder}/offline-run-*`" if run.offline else f"`wandb sync --no-skip-online {folder}/run-*`"
+    return f"`wandb sync --no-skip-online {Path(run.dir).parents[1]}/*run-2*`"
 
 
 def _one_line(error: Exception) -> str:

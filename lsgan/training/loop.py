@@ -69,7 +69,7 @@ def _telling_what_stays(checkpoints: Checkpoints | None) -> Iterator[None]:
 
 
 def _record(step: int, found: Finding) -> Record:
-    return Record(step, found.scalars, found.pictures, found.histograms, found.warnings, found.summary)
+    return Record(step, found.scalars, found.pictures, found.histograms, found.warnings, found.summary, found.labels)
 
 
 def _step(gan: Gan, inputs: Callable[[int], Inputs]) -> Seen:

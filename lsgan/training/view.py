@@ -12,9 +12,10 @@ from lsgan.data.batches import Batch
 from lsgan.data.dataset import Dataset
 from lsgan.errors import LsganError
 from lsgan.losses import Loss
-from lsgan.observe.observer import Finding, Look, Observer, Seen, View
+from lsgan.observe.observer import Finding, JudgedFakes, Look, Observer, Seen, View
 from lsgan.streams import stream
 from lsgan.training.gan import Gan
+from lsgan.training.opinions import Opinions, evaluating
 from lsgan.training.pace import Pace
 
 
@@ -50,11 +51,12 @@ class Clock:
 
 def looking(gan: Gan, clock: Clock, seen: Seen | None = None, *, is_last: bool = False) -> Look:
     """What makes the views of this moment; `seen` is what the last step has seen, `is_last` whether it ends the run."""
+    opinions = Opinions(gan)
 
     def look(name: str, observer: Observer, found: Finding) -> View | None:
         if not (observer.on_all_ranks or gan.machine.world.is_main):
             return None
-        moment = Moment(gan, name, shared=observer.on_all_ranks)
+        moment = Moment(gan, name, shared=observer.on_all_ranks, opinions=opinions)
         moment.row, moment.last = found.scalars, seen
         moment.images, moment.seconds, moment.is_last = clock.images, clock.seconds, is_last
         return moment
@@ -69,10 +71,12 @@ class Moment:
         gan: at some step.
         name: the observer's.
         shared: each rank looks at its part; else this rank looks at everything.
+        opinions: D's at this step, for all observers; its own if None.
     """
 
-    def __init__(self, gan: Gan, name: str, *, shared: bool) -> None:
+    def __init__(self, gan: Gan, name: str, *, shared: bool, opinions: Opinions | None = None) -> None:
         self._gan, self._name, self._shared = gan, name, shared
+        self._opinions = opinions or Opinions(gan)
         self.row: Mapping[str, float] = {}
         self.last: Seen | None = None
         self.images, self.seconds, self.is_last = 0, 0.0, False
@@ -131,6 +135,12 @@ class Moment:
     def num_reals(self, held_out: bool = False) -> int | None:
         return self._gan.data.batches.num_reals(held_out)
 
+    def judged_reals(self, num: int, *, held_out: bool = False) -> Tensor:
+        return self._opinions.of_reals(num, held_out=held_out)
+
+    def judged_fakes(self, num: int) -> JudgedFakes:
+        return self._opinions.of_fakes(num)
+
     def shown_reals(self) -> Tensor:
         num, batch_size = self.dataset.samples_shown, self._gan.recipe.batch_size
         firsts = [slice(min(batch_size, num - start)) for start in range(0, num, batch_size)]
@@ -167,17 +177,5 @@ class Moment:
         inputs = [part.to(device) for part in ((z,) if labels is None else (z, labels))]
         if average:
             return state.generator_ema.module(*inputs)
-        with _evaluating(state.generator):
+        with evaluating(state.generator):
             return state.generator.forward(*inputs)  # not __call__, which may be compiled
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Batch norm uses its running statistics and leaves them, dropout draws nothing; then all is as it was."""
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from lsgan.evaluation.catalogue import METRICS, better, in_order, is_biased
+from lsgan.evaluation.catalogue import METRICS, better, direction, in_order, is_biased
 
 
 def test_fid_comes_first_where_there_are_enough_samples_for_it():
@@ -19,6 +19,10 @@ def test_which_value_is_best():
 
 def test_the_direction_of_a_column():
     assert [better(f"{group}/recall") for group in ("metric", "held_out", "raw")] == ["max"] * 3
+    assert direction("held_out/recall") == "max"
+    assert direction("divergence/triangular") == direction("divergence/jsd") == direction("metric/fid") == "min"
+    for column in ("divergence/jsd_stderr", "overfit/gap", "loss/generator", "recall", ""):
+        assert direction(column) is None
     assert better("metric/fid") == better("loss/generator") == better("recall") == better(None) == "min"
 
 

@@ -69,6 +69,15 @@ def test_each_side_and_each_kind_of_weights_is_a_group_of_columns(metrics):
     assert set(found) <= set(metrics.columns)
 
 
+def test_each_number_has_its_label(metrics):
+    found = metrics.see(View(is_last=True))
+    assert found.labels.keys() == found.scalars.keys()
+    assert found.labels["metric/fid"].startswith("of G's average: features coordinates 00000000 (as they are), 50 gen")
+    assert "50 training samples" in found.labels["metric/fid"]
+    assert "50 held-out samples" in found.labels["held_out/fid"]
+    assert found.labels["raw/fid"] == found.labels["metric/fid"].replace("G's average", "G's raw weights")
+
+
 def test_the_last_look_takes_the_raw_weights_too(metrics):
     found = metrics.see(View(fake=1.0, is_last=True)).scalars
     assert found["raw/fid"] == pytest.approx(121, rel=1e-5)

@@ -148,7 +148,7 @@ def test_a_setting_that_finished_other_seeds_alone_is_not_compared(tmp_path):
         (2, 6, None),
         (3, 6, "the smallest possible p is .0625, corrected for 2 comparisons. 7 paired seeds can."),
         (3, 7, None),
-        (2, 1, "With one paired seed no difference however large"),
+        (2, 1, "With 1 paired seed no difference however large"),
     ],
 )
 def test_how_many_seeds_can_tell_anything_is_said_for_as_many_comparisons(tmp_path, losses, num, told):
@@ -213,7 +213,7 @@ def test_a_study_without_a_finished_run_has_no_winner(tmp_path):
     write(tmp_path, "hinge", 0, [1.0], "interrupted")
     told = told_of(tmp_path)
     assert told.startswith("No run has finished with a fid")
-    assert "1 of 1 runs (1 collapsed" in told
+    assert "1 of 1 run (1 collapsed" in told
 
 
 def test_where_more_is_better_the_largest_wins(study):
@@ -232,7 +232,7 @@ def test_runs_that_are_still_trained_are_left_out_and_said(study):
 
     with FileLock(folder / ".lock"):
         told = "\n".join(answer(read_study(study), "fid").sentences)
-    assert "1 runs are still trained, and left out" in told
+    assert "1 run is still trained, and left out" in told
     assert answer(read_study(study), "fid").settings[2].ended["killed"] == 1  # nobody holds it any more
 
 
@@ -266,7 +266,7 @@ def test_several_studies_are_not_averaged_as_one(tmp_path):
 def test_the_folder_may_be_typed_as_for_lsgan_runs(tmp_path, monkeypatch, capsys, typed):
     write(tmp_path / "lr=2", "nsgan", 0, [1.0])
     review(monkeypatch, typed.format(tmp_path / "lr=2"))
-    assert "the one setting: 1 over one seed" in capsys.readouterr().out
+    assert "the one setting: 1 over 1 seed" in capsys.readouterr().out
 
 
 def test_the_command(study, python):
@@ -285,9 +285,11 @@ def test_the_command(study, python):
         (["metric=nothing"], "choose one of fid"),
         (["mode=best"], "mode=best must be min or max"),
         (["at=first"], "at=first must be last or best"),
-        (["another"], "another: one study is reviewed, python -m lsgan.review <folder>"),
-        (["--csv"], "--csv: one study is reviewed"),
+        (["another"], "another: this is about one study, python -m lsgan.review <folder>"),
+        (["--csv"], "--csv: this is about one study"),
         (["metrics=fid"], r"metrics is read by nothing \(did you mean metric"),
+        (["key=[1,2"], "key is read by nothing"),
+        (["metric=[1,2"], r"metric=\[1,2 is in no run of"),
         (["csv=no/such/folder.csv"], "csv=no/such/folder.csv cannot be written"),
     ],
 )
@@ -298,7 +300,7 @@ def test_mistakes_of_the_command(study, monkeypatch, words, message):
 
 @pytest.mark.parametrize("words", [[], ["metric=fid"]])
 def test_without_a_folder_it_says_how_to_name_one(monkeypatch, words):
-    with pytest.raises(LsganError, match=r"one study is reviewed, python -m lsgan.review <folder>"):
+    with pytest.raises(LsganError, match=r"this is about one study, python -m lsgan.review <folder>"):
         review(monkeypatch, *words)
 
 

@@ -52,6 +52,29 @@ def test_the_newest_picture_is_the_one_of_the_largest_step(folder):
     assert folder.last_picture.name == "1000000.jpg"
 
 
+def test_labels_are_written_where_they_are_new(folder):
+    path = folder.path / "labels.json"
+    folder.log(Record(2, {"x": 1.0}))
+    assert not path.exists()
+    folder.log(Record(4, {"x": 1.0}, labels={"x": "Δ of 8"}))
+    assert path.read_text() == '{\n "x": "Δ of 8"\n}\n'
+    before = path.stat().st_ino  # a file that is written has another one
+    folder.log(Record(6, {"x": 1.0}, labels={"x": "Δ of 8"}))
+    assert path.stat().st_ino == before
+    folder.log(Record(8, {"y": 1.0}, labels={"y": "more"}))
+    folder.log(Record(10, {"x": 1.0}, labels={"x": "Δ of 9"}))
+    assert folder.record.labels == {"x": "Δ of 9", "y": "more"}
+
+
+def test_a_resumed_run_keeps_its_labels(tmp_path):
+    for step, label in ((0, {"x": "of 8"}), (2, {"y": "of 9"})):
+        folder = RunFolder.open(tmp_path / "run")
+        folder.start(step, "", {})
+        folder.log(Record(step + 1, {"x": 1.0}, labels=label))
+        folder.close(Outcome("finished"))
+    assert folder.record.labels == {"x": "of 8", "y": "of 9"}
+
+
 def test_numbers_that_json_does_not_know(folder):
     folder.log(Record(1, {"x": float("inf"), "y": 1.0}))
     assert rows(folder) == [{"step": 1, "x": None, "y": 1.0}]
@@ -189,7 +212,9 @@ def test_what_is_readable_stays_and_what_is_not_is_set_aside_and_told(folder, ca
     again.close(Outcome("finished"))
     assert rows(folder) == [*map(json.loads, ROWS[:5]), {"step": 6, "x": 60.0}]
     assert set_aside(folder) == [*ODD, *ROWS[5:]]
-    told = f"{folder.path / 'metrics.jsonl'}: {len(ODD)} lines cannot be read, or have come twice; they are kept in met"
+    told = (
+        f"{folder.path / 'metrics.jsonl'}: {len(ODD)} lines that cannot be read or came twice: now in metrics.set-aside"
+    )
     assert told in caplog.text
     before = set_aside(folder)
     again = RunFolder.open(folder.path)

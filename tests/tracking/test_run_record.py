@@ -70,8 +70,8 @@ def test_damaged_files_cost_what_is_in_them(folder):
     assert record.status == Status()
     assert record.data == {"images": 3}
     assert [trouble.partition(": ")[2] for trouble in record.troubles] == [
-        "4 lines cannot be read and are left out",
-        "1 lines cannot be read and are left out",
+        "4 lines left out that cannot be read",
+        "1 line left out that cannot be read",
     ]
     (folder.path / "config.yaml").write_text("a: [1")
     assert RunRecord(folder.path).config == {}
@@ -79,6 +79,15 @@ def test_damaged_files_cost_what_is_in_them(folder):
         (folder.path / name).unlink()
     empty = RunRecord(folder.path)
     assert (empty.config, empty.rows, empty.history, empty.status) == ({}, [], [], Status())
+
+
+def test_labels_that_cannot_be_read(folder):
+    assert RunRecord(folder.path).labels == {}
+    for content, told in (("{", ["is not what lsgan writes"]), ('{"x": 1, "y": "of 8"}', []), ("[]", ["is not what"])):
+        (folder.path / "labels.json").write_text(content)
+        record = RunRecord(folder.path)
+        assert record.labels == ({"y": "of 8"} if not told else {})
+        assert [part in trouble for part, trouble in zip(told, record.troubles, strict=True)] == [True] * len(told)
 
 
 def test_what_is_json_and_yet_nothing_of_ours(folder):

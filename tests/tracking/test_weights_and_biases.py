@@ -43,6 +43,8 @@ def info(tmp_path):
         run="a-run",
         config={"loss.a": -1, "optimizer.betas": [0.5, 0.999], "images": None},
         tags=["lsgan_b1c0a-1", "x" * 80],
+        loss="lsgan_b1c0a-1",
+        better={"metric/fid": "min", "metric/recall": "max"},
     )
 
 
@@ -59,6 +61,7 @@ def test_without_a_key_everything_is_offline_and_complete(info, tmp_path):
     records = read_back(tmp_path)
     run = records["run"][0]["run"]
     assert (run["project"], run["run_group"], run["display_name"]) == ("p", "a-study", "a-run")
+    assert run["job_type"] == "lsgan_b1c0a-1"
     assert re.fullmatch(r"a-run-[0-9a-f]{8}", run["run_id"])
     assert run["tags"] == ["lsgan_b1c0a-1", "x" * 64]
     assert run["config"]["update"]["loss.a"] == -1
@@ -71,6 +74,69 @@ def test_without_a_key_everything_is_offline_and_complete(info, tmp_path):
     assert (records["exit"][0]["exit"].get("exit_code") or 0) == 0
     pictures = sorted((tmp_path / "wandb").glob("*run-*/files/media/images/*.jpg"))
     assert [path.name.rsplit("_", 2)[0] for path in pictures] == ["real", "samples"]
+
+
+def log_metrics(tracker, values, labels=None):
+    for step, (fid, recall) in values.items():
+        tracker.log(Record(step, {"metric/fid": fid, "metric/recall": recall}, labels=labels or {}))
+
+
+def told_at_last(folder):
+    """The summary, and the config's labels, as W&B has put them together."""
+    records = read_back(folder)
+    summary, config = {}, {}
+    for record in records.get("summary", []):
+        summary |= record["summary"].get("update", {})
+    for record in [*(record["run"].get("config", {}) for record in records["run"]), *records.get("config", [])]:
+        config |= record.get("config", record).get("update", {})
+    return summary, config.get("labels")
+
+
+def test_the_summary_tells_the_best_by_its_direction_and_when_and_the_last(info, tmp_path):
+    tracker = WeightsAndBiases(project="p").start(info)
+    log_metrics(tracker, {10: (50.0, 0.1), 20: (float("nan"), 0.4), 30: (40.0, 0.2), 40: (45.0, float("nan"))})
+    tracker.log(Record(50, {"loss/generator": 0.5}))
+    tracker.close(Outcome("finished"))
+    summary, labels = told_at_last(tmp_path)
+    best = {key: value for key, value in summary.items() if key.startswith("best")}
+    assert best == {
+        "best/metric/fid": 40.0,
+        "best_step/metric/fid": 30,
+        "best/metric/recall": 0.4,
+        "best_step/metric/recall": 20,
+    }
+    assert summary["status"] == "finished"
+    assert labels is None
+
+
+def test_what_was_best_before_a_resume_stays_best(info, tmp_path):
+    rows = [{"step": 10, "metric/fid": 30.0}, {"step": 20, "metric/fid": None}]
+    tracker = WeightsAndBiases(project="p").start(info._replace(rows=rows))
+    log_metrics(tracker, {30: (35.0, 0.5)})
+    tracker.close(Outcome("finished"))
+    summary, _ = told_at_last(tmp_path)
+    assert (summary["best/metric/fid"], summary["best_step/metric/fid"]) == (30.0, 10)
+    assert (summary["best/metric/recall"], summary["best_step/metric/recall"]) == (0.5, 30)
+
+
+def test_labels_are_in_the_config_those_of_before_too(info, tmp_path):
+    tracker = WeightsAndBiases(project="p").start(info._replace(labels={"metric/kid": "of 100 samples"}))
+    log_metrics(tracker, {10: (1.0, 1.0)}, labels={"metric/fid": "lite0, 1,797 samples"})
+    log_metrics(tracker, {20: (1.0, 1.0)}, labels={"metric/fid": "lite0, 1,797 samples"})
+    log_metrics(tracker, {30: (1.0, 1.0)}, labels={"metric/recall": "k = 3"})
+    tracker.close(Outcome("finished"))
+    _, labels = told_at_last(tmp_path)
+    assert labels == {"metric/kid": "of 100 samples", "metric/fid": "lite0, 1,797 samples", "metric/recall": "k = 3"}
+
+
+def test_sample_grids_are_one_key_over_the_steps(info, tmp_path):
+    """W&B's media panel has one slider a key."""
+    tracker = WeightsAndBiases(project="p").start(info)
+    for step in (10, 20, 30):
+        tracker.log(Record(step, pictures={"samples": PICTURE}))
+    tracker.close(Outcome("finished"))
+    rows = [row["item"] for row in history(tmp_path)]
+    assert [(row["step"], row["samples._type"]) for row in rows] == [(step, "image-file") for step in (10, 20, 30)]
 
 
 def test_a_failed_run_is_closed_as_failed(info, tmp_path):
