@@ -59,7 +59,7 @@ def main() -> None:
     folder = options.folder / f"steps-{options.steps}"
     runs = [(folder, options.steps, name, seed) for seed in range(options.seeds) for name in LOSSES]
     train_all(train, runs, options.jobs)
-    Console(width=160).print(quality(folder))
+    Console(width=200).print(quality(folder))
 
 
 def cost(rounds: int, steps: int) -> Table:
@@ -107,7 +107,9 @@ def quality(folder: Path) -> Table:
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return ""
-    return f"{statistics.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+    numbers = (statistics.mean(values), min(values), max(values))
+    mean, least, most = (f"{number:,.0f}" if number >= 100 else f"{number:.2g}" for number in numbers)
+    return f"{mean} ({least} to {most})"
 
 
 if __name__ == "__main__":
