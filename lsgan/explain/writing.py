@@ -43,7 +43,8 @@ def main() -> None:
     began = time.monotonic()
     choices = read(sys.argv[1:])
     write(choices)
-    print(f"{len(choices.figures)} figures and {choices.out / 'index.html'}, in {time.monotonic() - began:.0f} seconds")
+    num, seconds = len(choices.figures), time.monotonic() - began
+    print(f"{num} figure{'s' if num > 1 else ''} and {choices.out / 'index.html'}, in {seconds:.0f} seconds")
 
 
 def write(choices: Choices) -> None:

@@ -11,14 +11,10 @@ from lsgan.explain.choices import Choices
 from lsgan.explain.figures import FIGURES
 
 ODD = {
-    "default": {},
-    "narrow": {"fake_std": 0.1},
-    "equal": {"fake_mean": 0.0},
-    "far": {"fake_mean": -40.0, "real_std": 0.5, "fake_std": 3.0},
-    "huge targets": {"a": -1e6, "b": 1e6, "c": 3e5},
-    "small targets": {"a": 0.0, "b": 1e-5, "c": -2.0},
-    "c outside": {"a": 0.0, "b": 1.0, "c": 5.0},
-    "reversed": {"a": 1.0, "b": -1.0, "c": 0.0},
+    "narrow, c outside": {"fake_std": 0.1, "a": 0.0, "b": 1.0, "c": 5.0},
+    "equal, huge targets": {"fake_mean": 0.0, "a": -1e6, "b": 1e6, "c": 3e5},
+    "far, small targets": {"fake_mean": -40.0, "real_std": 0.5, "fake_std": 3.0, "a": 0.0, "b": 1e-5, "c": -2.0},
+    "spreads at their bounds, a above b": {"real_std": 10.0, "fake_std": 0.1, "a": 1.0, "b": -1.0},
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from browser import chromium, complaints, found, resize, scheme
 
 from lsgan.explain.choices import Choices
+from lsgan.explain.figures import FIGURES
 from lsgan.explain.page import SCRIPTS, page
 from lsgan.explain.writing import explain
 from lsgan.theory import divergences
@@ -30,8 +31,10 @@ POSITIONS = (  # distance, spread, a, b, c
 
 @functools.cache
 def written(lang="en"):
+    """The page with the words of all figures; drawing one of them is enough here."""
     choices = Choices(lang=lang)
-    return page(choices, [explain("lemma", choices)])
+    one = explain("lemma", choices)
+    return page(choices, [one._replace(name=name) for name in FIGURES])
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,11 @@ def slide(chrome, **values):
 
 
 def told(chrome, key):
-    value = chrome.execute_script("return document.getElementById(arguments[0]).dataset.value", key)
-    return {"true": True, "false": False}.get(value) if value in ("true", "false") else float(value)
+    return float(chrome.execute_script("return document.getElementById(arguments[0]).dataset.value", f"value-{key}"))
+
+
+def verdict(chrome):
+    return chrome.find_element("id", "verdict").text
 
 
 def exact(distance, spread):
@@ -100,7 +106,8 @@ def test_the_sliders_tell_what_the_library_computes(chrome, position):
         assert told(chrome, name) == pytest.approx(expected, rel=1e-6, abs=1e-6), name
     targets = Targets(a, b, c)
     assert told(chrome, "criterion") == pytest.approx(targets.criterion(pair), rel=1e-6, abs=1e-6)
-    assert told(chrome, "verdict") is (targets.pearson_factor is not None)
+    is_pearson = chrome.find_element("id", "verdict").get_attribute("data-value")
+    assert is_pearson == str(targets.pearson_factor is not None).lower()
 
 
 def test_a_chi_square_agrees_with_the_library_where_it_is_finite(chrome):
@@ -113,10 +120,9 @@ def test_a_chi_square_agrees_with_the_library_where_it_is_finite(chrome):
 def test_what_is_infinite_or_huge_is_told_as_such(chrome):
     opened(chrome)
     slide(chrome, distance=8.0, spread=3.0)
-    text = lambda key: chrome.find_element("id", key).text  # noqa: E731
-    assert text("pearson") == "∞"
+    assert chrome.find_element("id", "value-pearson").text == "∞"
     slide(chrome, distance=8.0, spread=1.0)
-    assert text("pearson") == f"10^{64 / math.log(10):.1f}"
+    assert chrome.find_element("id", "value-pearson").text == "6.24·10²⁷"  # e⁶⁴
 
 
 def test_every_triple_of_the_sliders_is_judged_exactly(chrome):
@@ -132,14 +138,13 @@ def test_every_triple_of_the_sliders_is_judged_exactly(chrome):
 
 def test_the_verdict_is_said_in_words(chrome):
     opened(chrome)
-    verdict = lambda: chrome.find_element("id", "verdict").text  # noqa: E731
-    assert verdict() == "A Pearson χ²: c is halfway between a and b, and 2·C(G) = 1·Δ."
+    assert verdict(chrome) == "A Pearson χ²: c is halfway between a and b, and 2·C(G) = 1·Δ."
     slide(chrome, a=0, c=1)
-    assert verdict() == "Not a Pearson χ²: c is not (a + b)/2 = 0.5, and 2·C(G) = 0.25·Δ + 0.5."
+    assert verdict(chrome) == "Not a Pearson χ²: c is not (a + b)/2 = 0.5, and 2·C(G) = 0.25·Δ + 0.5."
     slide(chrome, a=1)
-    assert verdict().startswith("a = b: D is asked to answer the same")
+    assert verdict(chrome).startswith("a = b: D is asked to answer the same")
     opened(chrome, "vi")
-    assert verdict() == "Là χ² Pearson: c nằm chính giữa a và b, và 2·C(G) = 1·Δ."
+    assert verdict(chrome) == "Là χ² Pearson: c nằm chính giữa a và b, và 2·C(G) = 1·Δ."
 
 
 def test_a_slider_answers_the_keyboard(chrome):
@@ -148,10 +153,10 @@ def test_a_slider_answers_the_keyboard(chrome):
     opened(chrome)
     chrome.find_element("id", "distance").send_keys(Keys.ARROW_RIGHT)
     assert chrome.find_element("id", "distance-value").text == "2.1"
-    before = chrome.find_element("id", "jsd").text
+    before = chrome.find_element("id", "value-jsd").text
     chrome.find_element("id", "distance").send_keys(Keys.HOME)
     assert chrome.find_element("id", "distance-value").text == "0"
-    assert chrome.find_element("id", "jsd").text == "0.0000" != before
+    assert chrome.find_element("id", "value-jsd").text == "0.0000" != before
 
 
 @pytest.mark.parametrize("lang", ["en", "vi"])
@@ -189,6 +194,8 @@ def test_every_slider_has_a_label_and_the_page_its_landmarks():
     for key in ("distance", "spread", "a", "b", "c"):
         assert f'<label for="{key}">' in text
         assert f'<output id="{key}-value" for="{key}">' in text
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
     for tag in ("<header>", "<nav ", "<main>", "<footer>"):
         assert text.count(tag) == 1
     assert all(image.count('alt="') == 1 for image in re.findall(r"<img [^>]*>", text))

@@ -9,6 +9,7 @@ from lsgan.explain.choices import Choices
 from lsgan.explain.drawing import BLUE, GREY, PURPLE, RED, Drawn, panels
 from lsgan.explain.figures.jsd import curve
 from lsgan.explain.gaussians import apart, log_chi_square_and_1
+from lsgan.explain.words import typeset
 from lsgan.theory import divergences
 
 _LARGEST = 690.0  # of a logarithm whose number float64 has
@@ -47,14 +48,17 @@ def draw(choices: Choices, say: Callable[[str], str]) -> Drawn:
             "steepest": float(distances[steepest]),
             "far": float(distances[-1]),
             "triangular_far": float(values[-1]),
-            "times": float(slopes[steepest] / slopes[-1]),
+            "share": float(slopes[-1] / slopes[steepest]),
             "ordinary_far": told(log_chi_square_and_1(choices, float(distances[-1]))),
         },
     )
 
 
 def told(log_and_1: float) -> str:
-    """χ² from log(1 + χ²), of any size: 53.6, 10^27.8 or ∞."""
+    """χ² from log(1 + χ²), of any size: 53.6, 6.24·10²⁷ or ∞."""
     if math.isinf(log_and_1):
         return "∞"
-    return f"{math.expm1(log_and_1):.3g}" if log_and_1 < math.log(1e6) else f"10^{log_and_1 / math.log(10):.1f}"
+    if log_and_1 < math.log(1e6):
+        return f"{math.expm1(log_and_1):.3g}"
+    power, rest = divmod(log_and_1 / math.log(10), 1)
+    return typeset(f"{10**rest:.2f}e{power:+.0f}")

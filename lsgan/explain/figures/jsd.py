@@ -38,7 +38,6 @@ def draw(choices: Choices, say: Callable[[str], str]) -> Drawn:
             "slope": float(slopes[steepest]),
             "far": float(distances[-1]),
             "slope_far": float(slopes[-1]),
-            "times": float(slopes[steepest] / slopes[-1]),
         },
     )
 

@@ -1,7 +1,7 @@
 "use strict";
 // Lines in an SVG that the page has; colours and dashes come from its style sheet, by class.
 
-const SPACE = { width: 480, height: 190, left: 40, right: 46, top: 8, bottom: 24 };
+const SPACE = { width: 480, height: 190, left: 40, right: 84, top: 8, bottom: 24 };
 
 function made(name, attributes, text = "") {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);

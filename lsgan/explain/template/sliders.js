@@ -10,7 +10,10 @@ const shown = (value) => String(Number(value.toFixed(4))).replace("-", "−");
 // Of any size; χ² comes as log(1 + χ²), as it leaves the range of numbers.
 function told(value, log = 0) {
   if (log === Infinity) return "∞";
-  return log > Math.log(1e6) ? `10^${(log / Math.LN10).toFixed(1)}` : value.toFixed(4);
+  if (log < Math.log(1e6)) return value.toFixed(4);
+  const power = Math.floor(log / Math.LN10);
+  const raised = [...String(power)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+  return `${(10 ** (log / Math.LN10 - power)).toFixed(2)}·10${raised}`;
 }
 
 function put(id, text, value) {
@@ -49,18 +52,18 @@ function redraw() {
   plot(find("plot-losses"), {
     x: [-4, 4],
     y: [0, 6],
-    lines: [["fake", a], ["real", b], ["lsgan", c]].map(([kind, target]) => ({ class: kind, f: (t) => (t - target) ** 2 / 2 })),
+    lines: [["fake", a], ["real", b], ["lsgan goal", c]].map(([kind, target]) => ({ class: kind, f: (t) => (t - target) ** 2 / 2 })),
   });
 
   const found = divergences(p, q);
   const logs = { pearson: logChiSquareAnd1(p, q), neyman: logChiSquareAnd1(q, p) };
-  for (const [key, value] of Object.entries(found)) put(key, told(value, logs[key]), value);
+  for (const [key, value] of Object.entries(found)) put(`value-${key}`, told(value, logs[key]), value);
   const twiceC = criterion(p, q, at);
-  put("criterion", told(twiceC), twiceC);
+  put("value-criterion", told(twiceC), twiceC);
   put("verdict", verdict(at), isPearson(at));
-  put("d-equilibrium", shown((b - a) ** 2 / 4));
-  put("g-equilibrium", shown(((a + b) / 2 - c) ** 2 / 2));
-  put("g-wins", shown((a - c) ** 2 / 2));
+  put("value-d-equilibrium", shown((b - a) ** 2 / 4));
+  put("value-g-equilibrium", shown(((a + b) / 2 - c) ** 2 / 2));
+  put("value-g-wins", shown((a - c) ** 2 / 2));
 }
 
 for (const key of KEYS) find(key).addEventListener("input", redraw);

@@ -1,5 +1,7 @@
 """The words of the page and of each figure, a folder a language: <language>/<figure>.yaml, and page.yaml."""
 
+import re
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ import yaml
 
 LANGUAGES = ("en", "vi")
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FOLDER = Path(__file__).parent
 
 
@@ -35,8 +38,24 @@ class Words:
 
     def quoting(self, values: Mapping[str, float | str]) -> "Words":
         """With the values in the place of their names."""
-        text = tuple(paragraph.format(**values) for paragraph in self.text)
-        return Words(self.title, text, self.alt.format(**values), self.labels)
+        quote = _Quoting()
+        text = tuple(quote.vformat(paragraph, (), values) for paragraph in self.text)
+        return Words(self.title, text, quote.vformat(self.alt, (), values), self.labels)
+
+
+class _Quoting(string.Formatter):
+    """Numbers as a page writes them."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return typeset(format(value, format_spec))
+
+
+def typeset(number: str) -> str:
+    """-8.5e-05 as −8.5·10⁻⁵: a minus that is none of a hyphen, and powers of ten."""
+    found = re.fullmatch(r"(-?[\d.]+)e([+-]\d+)", number)
+    if found:
+        number = f"{found[1]}·10{str(int(found[2])).translate(_RAISED)}"
+    return re.sub(r"^-(?=[\d.])", "−", number)
 
 
 def of_figure(lang: str, name: str) -> Words:
