@@ -15,7 +15,7 @@ from lsgan.explain.words import LANGUAGES
 from lsgan.theory.optimal import Targets
 
 FURTHEST = 1000.0  # of a mean from 0
-NARROWEST, WIDEST = 0.01, 100.0  # of a standard deviation
+NARROWEST, WIDEST = 0.05, 20.0  # of a standard deviation
 LARGEST = 1e6  # of a target
 
 

@@ -49,7 +49,8 @@ def page(choices: Choices, explained: Sequence[Explained]) -> str:
         say=words.load(choices.lang, "page"),
         choices=choices,
         explained=explained,
-        others=[lang for lang in words.LANGUAGES if lang != choices.lang],
+        distance=round(choices.distance / choices.real_std, 4),  # the sliders have p = N(0, 1)
+        spread=round(choices.fake_std / choices.real_std, 4),
     )
 
 

@@ -4,7 +4,6 @@ import importlib
 import string
 import warnings
 
-import numpy as np
 import pytest
 
 from lsgan.explain import drawing, words
@@ -49,7 +48,8 @@ def test_figures_say_all_their_words_and_give_all_their_numbers(name):
     said, used = words.of_figure("en", name), set()
     module = importlib.import_module(f"lsgan.explain.figures.{name}")
     with drawing.style():
-        values = module.draw(Choices(), lambda key: used.add(key) or said.labels[key]).values
+        for choices in (Choices(real_std=0.5), Choices()):
+            values = module.draw(choices, lambda key: used.add(key) or said.labels[key]).values
     assert used == set(said.labels)  # nobody keeps a label that nothing shows
     assert {field for text in (*said.text, said.alt) for field in quoted(text)} <= set(values)
 
@@ -57,11 +57,11 @@ def test_figures_say_all_their_words_and_give_all_their_numbers(name):
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("name", FIGURES)
 def test_any_choice_is_drawn_without_a_warning(name, odd):
-    with warnings.catch_warnings(), np.errstate(all="warn"):
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure, values = drawn(name, **ODD[odd])
         with drawing.style():
-            assert drawing.saved(figure, "svg").startswith(b"<?xml")
+            figure.draw_without_rendering()
         quoting = words.of_figure("vi", name).quoting(values)
     told = " ".join((*quoting.text, quoting.alt))
     assert "nan" not in told.split()
