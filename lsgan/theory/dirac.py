@@ -214,7 +214,9 @@ class DiracGAN:
     def aside(self) -> Array | None:
         """Where G rests away from the data (ASIDE), θ = √(2γ (m - c) / (c - a)) and its mirror image; None elsewhere.
 
-        D answers c there, with h = a + b - c and wθ = -2 (m - c). [2, 3], that with θ above 0 first.
+        D answers c there, with h = a + b - c and wθ = -2 (m - c), and R1's penalty ½ γ w² is (m - c)(c - a) for all γ.
+        It is so for every D with a free scale and offset that answers c to fakes and a + b - c to real samples.
+        [2, 3], that with θ above 0 first.
         """
         if self.fate is not Fate.ASIDE:
             return None

@@ -235,6 +235,9 @@ def test_below_the_middle_r1_lets_g_rest_beside_the_data(gamma):
     game = DiracGAN(BELOW, gamma)
     np.testing.assert_allclose(game.field(game.aside), 0, atol=1e-12)
     assert abs(game.aside[0, 2]) == pytest.approx(math.sqrt(2 * gamma))  # (m - c) / (c - a) = 1
+    w, h, theta = game.aside[0]
+    assert (h, w * theta + h) == pytest.approx((0.5, -0.5))  # D of the real one and of the fake: a + b - c and c
+    assert gamma / 2 * w**2 == pytest.approx(0.25)  # (m - c)(c - a)
     end = game.flow(START, np.array([0.0, 3000.0]))[-1]
     np.testing.assert_allclose(end, game.aside[0], atol=1e-5)
     mirrored = game.flow((0.0, 0.2, -1.0), np.array([0.0, 3000.0]))[-1]
