@@ -50,8 +50,7 @@ CASES = {
 LOSSES = ("lsgan_b1c0a-1", "lsgan_b1c1a0", "nsgan", "minimax")
 TARGETS = {"lsgan_b1c0a-1": (-1, 1), "lsgan_b1c1a0": (0, 1)}
 QUANTILES = ("q05", "q25", "q50", "q75", "q95")
-TOLD = ("divergence/triangular", "divergence/triangular_stderr", "overfit/gap", "overfit/gap_stderr")
-TOLD += ("gradient/fake_median", "gradient/fake_vanishing", "outputs/fake_on_real_side")
+TOLD = ("divergence/triangular", "overfit/gap", "gradient/fake_median", "gradient/fake_vanishing")
 STYLES = ("-", "--", "-.", ":")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # told apart by the colour-blind (Okabe and Ito)
 
