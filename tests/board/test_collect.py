@@ -100,8 +100,9 @@ def test_numbers_that_json_does_not_have_are_left_out(tmp_path):
     ],
 )
 def test_thinned_curves_are_means_of_neighbours(num, points, steps, values):
-    found = thinned([(step, float(step)) for step in range(1, num + 1)], points)
-    assert found == (steps, pytest.approx(values))
+    where, means = thinned([(step, float(step)) for step in range(1, num + 1)], points)
+    assert where == steps
+    assert means == pytest.approx(values)
 
 
 def test_curves_have_400_points_at_most_and_share_their_steps(tmp_path):
