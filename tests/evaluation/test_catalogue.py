@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from lsgan.evaluation.catalogue import METRICS, better, in_order, is_biased
+from lsgan.evaluation.catalogue import METRICS, better, direction, in_order, is_biased
 
 
 def test_fid_comes_first_where_there_are_enough_samples_for_it():
@@ -20,6 +20,9 @@ def test_which_value_is_best():
 def test_the_direction_of_a_column():
     assert [better(f"{group}/recall") for group in ("metric", "held_out", "raw")] == ["max"] * 3
     assert better("metric/fid") == better("loss/generator") == better("recall") == better(None) == "min"
+    assert direction("raw/recall") == "max"
+    assert direction("metric/fid") == "min"
+    assert [direction(column) for column in ("loss/generator", "recall", "metric/fid_stderr", "")] == [None] * 4
 
 
 def test_it_needs_no_torch():
