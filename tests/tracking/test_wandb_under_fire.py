@@ -50,13 +50,14 @@ def close(tracker):
 
 
 def sync(folder):
-    """The command that the console names."""
-    sync_all(folder, "wandb/*run-2*")
+    """`wandb sync` of every part of the run, in the order of their time."""
+    for part in sorted((folder / "wandb").glob("*run-*-*"), key=lambda part: part.name.split("run-")[1]):
+        sync_all(folder, f"wandb/{part.name}")
 
 
 def sync_all(folder, pattern):
-    """All parts of the runs in one command, as a shell would hand them over."""
-    parts = sorted(str(path.relative_to(folder)) for path in folder.glob(pattern))
+    """All parts of the runs in one command. With relative paths it would leave the pictures out."""
+    parts = sorted(str(path) for path in folder.glob(pattern))
     assert parts
     command = [str(Path(sys.executable).parent / "wandb"), "sync", "--no-skip-online", *parts]
     subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=folder)
@@ -220,6 +221,7 @@ def test_an_offline_study_is_uploaded_by_one_command_and_each_run_once(server, i
     assert (summary["best/metric/fid"], summary["best_step/metric/fid"], summary["metric/fid"]) == (3.0, 20, 4.0)
     told = [json.loads(run["config"]) for run in server.runs if "labels" in run.get("config", "")]
     assert [config["labels"]["value"] for config in told[-1:]] == [{"metric/fid": "lite0"}]
+    assert len(pictures(server)) == 4  # the second part repeats one under a name of its own
     before = len(server.runs), len(server.files)
     sync_all(tmp_path, "*/wandb/*run-2*")
     assert (len(server.runs), len(server.files)) == before
