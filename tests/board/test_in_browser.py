@@ -243,6 +243,10 @@ def test_a_mean_and_its_interval_are_read_off(losses):
     (shown,) = texts(losses, "[data-column='metric/mind'] .readout")
     assert "step 20" in shown
     assert "loss=nsgan2 ± 2.484" in shown
+    box = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); return [box.width, box.height]"
+    width, height = js(losses, box, "[data-column='metric/mind'] .readout")
+    assert width < 400
+    assert height < 120
 
 
 def test_groups_single_runs_smoothing_log_and_the_theory(losses):
