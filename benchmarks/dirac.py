@@ -1,6 +1,6 @@
 """Does R1 do to networks what DiracGAN says? R1 × (a, b, c), paired seeds: same data, noise and first weights.
 
-    python benchmarks/dirac.py [digits mixture] [--seeds 10] [--steps N] [--jobs 1] [--folder runs-dirac]
+    python benchmarks/dirac.py [digits mixture] [--seeds 6] [--steps N] [--jobs 1] [--folder runs-dirac]
 
 By DiracGAN (docs/dirac.md) R1 helps where c is above the middle of a and b, and slows where it is at the middle. Each
 run is what `python train.py` does, with one thread; a run that is in the folder already is not trained again, and with
@@ -52,7 +52,7 @@ ERRORS = ("metric/mind", "raw/mind")
 PARTS = {
     "digits": Part(("dataset=digits", "dataset.resolution=16"), 1200, (0.0, 1.0, 10.0), ERRORS, ("metric/recall",)),
     "mixture": Part(
-        ("dataset=gaussian_ring", "dataset.std=0.1", "batch_size=256"), 3000, (0.0, 0.1), ERRORS, ("metric/modes",)
+        ("dataset=gaussian_ring", "dataset.std=0.1", "batch_size=256"), 1000, (0.0, 0.1), ERRORS, ("metric/modes",)
     ),
 }
 UNREST = "unrest"
@@ -66,7 +66,7 @@ def main() -> None:
     """Trains what is not there yet, prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="part", help=", ".join(PARTS))
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs-dirac"))
@@ -81,7 +81,7 @@ def main() -> None:
         found = {cell: read(options.folder / study, PARTS[name], cell) for cell in cells}
         print(f"\n{name}: {' '.join(PARTS[name].overrides)}, {steps} steps")
         for table in (summary(found, PARTS[name]), ratios(found, PARTS[name])):
-            Console(width=200).print(table)
+            Console(width=240).print(table)
 
 
 def train(folder: Path, study: str, part: str, steps: int, where: str, gamma: float, seed: int) -> None:
