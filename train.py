@@ -5,6 +5,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lsgan import arguments, command, config, threads
+from lsgan.board import after
 
 LOAD = threads.Load()  # watches the machine while the config is composed
 WORLD = command.world_or_exit()
@@ -26,4 +27,4 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    command.run(main, WORLD, read=arguments.for_hydra)
+    command.run(main, WORLD, read=arguments.for_hydra, after=after.write_boards)

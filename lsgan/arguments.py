@@ -56,6 +56,21 @@ def texts(words: Sequence[str], keep: Sequence[str] = ()) -> dict[str, str]:
     return {key: value for key, value in values.items() if value not in ("", "null") or key in keep}
 
 
+def of_one_study(words: Sequence[str], name: str) -> list[str]:
+    """Those of the command lsgan.<name>, as key=value: a word that is no such thing is the folder (`runs/lr=2` too).
+
+    Raises:
+        LsganError: there is no folder, or more than one.
+    """
+    found = [word if re.match(r"[\w.]+=", word) else f"study={word}" for word in words]
+    folders = [word for word in found if word.startswith("study=")]
+    if len(folders) != 1 or any(word.startswith("study=-") for word in folders):
+        raise LsganError(
+            f"{' '.join(words) or 'no folder'}: this is about one study, python -m lsgan.{name} <folder> [key=value …]"
+        )
+    return found
+
+
 def for_hydra(arguments: Sequence[str]) -> list[str]:
     """The arguments of `train.py`: flags first, keys forced where the config that Hydra composes may lack them.
 

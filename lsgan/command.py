@@ -24,7 +24,7 @@ from lsgan.config.identity import takes
 from lsgan.config.places import groups, is_group
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.files import is_refusal, refusal, remedy
-from lsgan.sweep import cluster
+from lsgan.sweep import cluster, studies
 from lsgan.tracking import agent
 from lsgan.tracking.console import show_log_lines
 from lsgan.training.interrupt import hand_on
@@ -39,11 +39,16 @@ _failed: list[int] = []  # exit codes of the failed jobs of this process's sweep
 
 
 def run(
-    main: Callable[[], None], world: World = ALONE, *, read: Callable[[Sequence[str]], list[str]] = arguments.plain
+    main: Callable[[], None],
+    world: World = ALONE,
+    *,
+    read: Callable[[Sequence[str]], list[str]] = arguments.plain,
+    after: Callable[[], None] = lambda: None,
 ) -> None:
     """Calls `main` and ends the process with a sentence if it fails by the user's mistake.
 
-    `read` makes the arguments ready for it. The traceback of a run's failure is in its train.log.
+    `read` makes the arguments ready for it; `after` is called when it has ended well or has failed by the user's
+    mistake, but not if it was stopped. The traceback of a run's failure is in its train.log.
     """
     terminal.make_undemanding()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra pass exceptions on instead of printing them
@@ -51,6 +56,7 @@ def run(
         with _refusals_told():
             sys.argv[1:] = read(agent.meant(sys.argv[1:]))
             main()
+            after()
     except TerminatedError as error:
         sys.exit(128 + error.number)
     except KeyboardInterrupt:
@@ -61,7 +67,10 @@ def run(
             raise
         if not getattr(error, "shown", False):
             _show(sentence, world)
-        sys.exit(arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED))
+        code = arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED)
+        if code < 128:
+            after()
+        sys.exit(code)
 
 
 def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[[DictConfig], T]]:
@@ -72,6 +81,7 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[
         def wrapped(cfg: DictConfig) -> T:
             terminal.make_undemanding()  # a launcher may have started a process for this job
             if HydraConfig.get().mode == RunMode.MULTIRUN:
+                studies.add(Path(str(cfg.runs_dir)).expanduser() / str(cfg.study))
                 show_log_lines(world, brief=True)
             try:
                 with _refusals_told():

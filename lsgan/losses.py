@@ -161,10 +161,10 @@ class LeastSquares:
             )
         if self.k == 1:
             return "no divergence (under an optimal D all p_g near p_data are alike to G; not so if b - a = 2 (b - c))"
+        mixed = f"{self.b - self.c:g}·p_data{_signed(self.a - self.c)}·p_g"
         return (
-            f"no Pearson-Vajda divergence (that takes b - a = 2 (b - c)), but one that is least at p_g = p_data: "
-            f"½∫ |b'·p_data + a'·p_g|^{self.k:g} / (p_data + p_g)^{self.k - 1:g} with b' = {self.b - self.c:g}, "
-            f"a' = {self.a - self.c:g}, under an optimal D"
+            "no Pearson-Vajda divergence (that takes b - a = 2 (b - c)), but one that is least at p_g = p_data, too "
+            f"(G minimises ½∫ |{mixed}|^{self.k:g} / (p_data + p_g)^{self.k - 1:g} under an optimal D)"
         )
 
     @property
@@ -213,7 +213,8 @@ class _Relativistic:
         half = (self.b - self.a) / 2
         factor = half * (half + 2 * self.c)
         told = (
-            f"{kind} (under an optimal D G's loss is {self.c**2:g} + {factor:g}·{share}, Δ = χ²(p_data + p_g ‖ 2 p_g)"
+            f"{kind} (under an optimal D G's loss is {self.c**2:g}{_signed(factor)}·{share}, "
+            "Δ = χ²(p_data + p_g ‖ 2 p_g)"
         )
         return told + (")" if factor > 0 else "; G gains nothing by coming nearer: that takes (b - a)(b - a + 4c) > 0)")
 
@@ -363,6 +364,11 @@ def _cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 def _targets(a: float, b: float, c: float) -> str:
     return f"b{b:g}c{c:g}a{a:g}"
+
+
+def _signed(value: float) -> str:
+    """As a term of a sum: ` + 2` or ` - 2`."""
+    return f" {'-' if value < 0 else '+'} {abs(value):g}"
 
 
 def _check_targets(a: float, b: float, c: float) -> None:

@@ -302,6 +302,20 @@ def test_an_overridden_target_shows_in_the_runs_name(composed):
     assert assembled(composed, "run=mine").run_name == "mine"
 
 
+def test_exponent_and_pairing_show_in_the_runs_name(composed):
+    for typed, name in (
+        ("loss.k=3", "lsgan_b1c0a-1k3-s0"),
+        ("loss=lsgan_rp", "lsgan_rp_b1c0a-1-s0"),
+        ("loss=lsgan_ra", "lsgan_ra_b1c0a-1-s0"),
+        ("loss=lsgan_b1c0a-1", "lsgan_b1c0a-1-s0"),
+    ):
+        experiment = assembled(composed, typed)
+        assert experiment.run_name.startswith(f"{name}-")
+        assert experiment.tags[0] == experiment.recipe.loss.name == name.removesuffix("-s0")
+    with pytest.raises(LsganError, match=r"^loss: k=0.5 must be a finite number of at least 1: below 1"):
+        assembled(composed, "loss.k=0.5")
+
+
 def test_images_replace_steps(composed):
     assert assembled(composed, "images=1000", "batch_size=64").settings.steps == 16
 

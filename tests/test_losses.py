@@ -212,7 +212,8 @@ def test_what_an_exponent_means():
 
     assert meaning(0.5, 3).startswith("Pearson-Vajda |χ|^3 (G minimises 0.0625·|χ|^3(p_data + p_g ‖ 2 p_g) under")
     assert meaning(1, 3).startswith("no Pearson-Vajda divergence (that takes b - a = 2 (b - c)), but one that is least")
-    assert "½∫ |b'·p_data + a'·p_g|^3 / (p_data + p_g)^2 with b' = 0, a' = -1" in meaning(1, 3)
+    assert "½∫ |0·p_data - 1·p_g|^3 / (p_data + p_g)^2" in meaning(1, 3)
+    assert "½∫ |2·p_data + 1·p_g|^1.5 / (p_data + p_g)^0.5" in meaning(-1, 1.5)
     assert meaning(0.5, 1).startswith("Pearson-Vajda |χ|^1 (G minimises 0.25·|χ|^1(")
     assert meaning(1, 1).startswith("no divergence (under an optimal D all p_g near p_data are alike to G;")
     assert not LeastSquares(0, 1, 0.5, k=3).is_pearson
@@ -272,6 +273,7 @@ def test_what_pairings_mean():
         "relativistic, in pairs (under an optimal D G's loss is 1 + 3·2Δ/(2 + Δ), Δ = χ²(p_data + p_g ‖ 2 p_g))"
     )
     assert "G's loss is 1 + 1.25·4Δ/(2 + 3Δ), Δ =" in average.meaning
+    assert "G's loss is 1 - 1·2Δ/(2 + Δ), Δ =" in RelativisticPaired(-1, 1, -1).meaning
     for c in (-0.5, -1):  # s (s + 2c) = 1 + 2c is not above 0
         assert (
             "; G gains nothing by coming nearer: that takes (b - a)(b - a + 4c) > 0)"

@@ -64,7 +64,7 @@ def test_the_default_leaves_a_complete_run_folder(train, tmp_path):
         f"last sample: {relative}/samples/000006.jpg",
         f"python train.py resume={relative} steps=12",
         f"W&B: offline; look with `wandb leet {relative}/wandb`",
-        f"upload with `wandb sync --no-skip-online {relative}/wandb/*run-2*`",
+        f"upload with `wandb sync --no-skip-online {run}/wandb/*run-2*`",
     ):
         assert part in output
     assert "Pearson χ²" in (run / "train.log").read_text()

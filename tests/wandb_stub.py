@@ -19,6 +19,7 @@ class Wandb:
         self.alerts = []  # variables of the mutation
         self.runs = []  # variables of each upsert
         self.exit_codes = {}  # by run id
+        self.summaries = {}  # by run id
         self.requests = 0  # whatever the mode
         self.sweep = ""  # the YAML of a sweep
         self.heartbeat = lambda running: [{"type": "exit"}]  # ids of the runs that an agent has running -> commands
@@ -86,6 +87,8 @@ class Wandb:
         history = body.get("files", {}).get("wandb-history.jsonl", {"content": [], "offset": 0})
         for i, line in enumerate(history["content"]):
             self.rows.setdefault(run_id, {})[history["offset"] + i] = json.loads(line)
+        for line in body.get("files", {}).get("wandb-summary.json", {"content": []})["content"]:
+            self.summaries[run_id] = json.loads(line)
         if body.get("complete"):
             self.exit_codes[run_id] = body.get("exitcode")
 

@@ -12,9 +12,7 @@ Settings are compared seed by seed: both have seen the same data and noise. What
 never dropped; what was interrupted or killed is not held against a setting.
 """
 
-import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +43,9 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return
-    wanted: ReviewSettings = typed(ReviewSettings, OmegaConf.create(arguments.texts(_settings(sys.argv[1:]))))
+    wanted: ReviewSettings = typed(
+        ReviewSettings, OmegaConf.create(arguments.texts(arguments.of_one_study(sys.argv[1:], "review")))
+    )
     for name, choices in (("mode", ("min", "max")), ("at", ("last", "best"))):
         value = getattr(wanted, name)
         if value is not None and value not in choices:
@@ -53,26 +53,15 @@ def main() -> None:
     study = read_study(wanted.study.expanduser())
     if wanted.csv is not None:
         _write(study, wanted.csv.expanduser())
-    own = _own(study, "best_metric")
+    own = study.own("best_metric")
     metric = wanted.metric or own
     if metric is None:
         raise LsganError(
             "metric=<a column of metrics.jsonl> must be given: the runs name no best_metric of their own, or several "
             "(the losses of different losses mean different things, and do not compare)"
         )
-    mode = wanted.mode or (_own(study, "best_mode") if metric == own else None) or better(metric)
+    mode = wanted.mode or (study.own("best_mode") if metric == own else None) or better(metric)
     show(answer(study, metric, mode, wanted.at))
-
-
-def _settings(words: Sequence[str]) -> list[str]:
-    """What was typed as key=value: a word that is no such thing is the folder (`runs/lr=2` too)."""
-    found = [word if re.match(r"[\w.]+=", word) else f"study={word}" for word in words]
-    folders = [word for word in found if word.startswith("study=")]
-    if len(folders) != 1 or any(word.startswith("study=-") for word in folders):
-        raise LsganError(
-            f"{' '.join(words) or 'no folder'}: one study is reviewed, python -m lsgan.review <folder> [key=value …]"
-        )
-    return found
 
 
 def show(found: Answer) -> None:
@@ -108,12 +97,6 @@ def _interval(interval: Interval) -> str:
 
 def _percent(share: Interval) -> str:
     return f"{share.low:.0%} to {share.high:.0%}"
-
-
-def _own(study: Study, key: str) -> str | None:
-    """What all runs say of themselves; None where they differ or say nothing."""
-    told: Sequence[object] = list({run.compared.record.config.get(key) for run in study.runs})
-    return str(told[0]) if len(told) == 1 and told[0] is not None else None
 
 
 def _write(study: Study, path: Path) -> None:

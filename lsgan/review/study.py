@@ -1,5 +1,6 @@
 """A study as tables: every run and every logged number, by setting and seed. Read while it is trained, too."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,6 +53,12 @@ class Study:
     def settings(self) -> list[str]:
         """In the order in which they were begun."""
         return list(dict.fromkeys(run.setting for run in self.runs))
+
+    def own(self, key: str) -> str | None:
+        """What all runs whose config can be read say of themselves; None where they differ or say nothing."""
+        configs = [run.compared.record.config for run in self.runs]
+        told: list[object] = list({str(config.get(key)) for config in configs if config})
+        return str(told[0]) if len(told) == 1 and told[0] != "None" else None
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -114,18 +121,20 @@ def _makes_a_setting(key: str) -> bool:
     return key in _FREE_PARTS or (key != _SEED and key.partition(".")[0] in RULES and role(key) is Role.IDENTITY)
 
 
-def _overrides(run: Compared) -> list[str]:
+def overrides(run: Compared) -> list[str]:
+    """What was typed when the run was begun; empty if it does not tell."""
     told = next((entry.get("overrides") for entry in run.record.history if entry.get("event") == "start"), None)
     return [str(word) for word in told] if isinstance(told, list) else []
 
 
 def _typed(run: Compared, runs: Sequence[Compared]) -> str:
     """What was typed for this run and not for all, without the seed and what is about one command alone."""
-    shared = set(_overrides(runs[0])).intersection(*map(_overrides, runs))
-    return " ".join(word for word in _overrides(run) if word not in shared and _is_told(word))
+    shared = set(overrides(runs[0])).intersection(*map(overrides, runs))
+    return " ".join(word for word in overrides(run) if word not in shared and is_told(word))
 
 
-def _is_told(override: str) -> bool:
+def is_told(override: str) -> bool:
+    """Whether it makes a setting: no seed, and nothing that is about one command alone."""
     root = override.lstrip("+~").partition("=")[0].partition(".")[0]
     rule = RULES.get(root)
     return root not in (_SEED, "sweep") and (rule is None or rule.role in (Role.IDENTITY, Role.FREE))
@@ -147,4 +156,5 @@ def _long(run: Run) -> list[dict[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """One that a float holds: JSON has integers of any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > sys.float_info.max

@@ -15,6 +15,7 @@ from lsgan.config.names import keys, told
 from lsgan.config.planning import named
 from lsgan.errors import CollapsedError, LsganError
 from lsgan.files import is_held
+from lsgan.sweep import studies
 from lsgan.sweep.estimate import estimate
 from lsgan.sweep.progress import Progress
 from lsgan.tracking.run_record import RunRecord
@@ -34,6 +35,7 @@ class TrainJobs(Jobs):
         except LsganError as error:
             return Outcome("refused", str(error))
         job.memory[_PLAN] = planned
+        studies.add(Path(planned.settings.runs_dir) / planned.settings.study)
         job.memory[_BESIDE] = named(planned.settings, planned.typed)  # with new=true that is another one
         if planned.folder is None:
             return None
@@ -125,6 +127,8 @@ class TrainJobs(Jobs):
         return folder is not None and is_held(folder / ".lock") is True
 
     def estimate(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterable[str]:
+        """Of a dry run, which makes no board either."""
+        studies.forget()
         return estimate([(job.memory[_PLAN], job.overrides) for job in jobs], [slot.environment for slot in slots])
 
     def _seen(self, job: Job) -> Progress | None:

@@ -272,7 +272,8 @@ def _where_to_look(run: "wandb.Run") -> str:
 
 
 def _sync(run: "wandb.Run") -> str:
-    return f"`wandb sync --no-skip-online {Path(run.dir).parents[1]}/*run-2*`"
+    folder = Path(run.dir).parents[1].absolute()  # of a relative path `wandb sync` uploads no pictures
+    return f"`wandb sync --no-skip-online {folder}/*run-2*`"
 
 
 def _one_line(error: Exception) -> str:

@@ -24,6 +24,9 @@ def test_the_direction_of_a_column():
     for column in ("divergence/jsd_stderr", "overfit/gap", "loss/generator", "recall", ""):
         assert direction(column) is None
     assert better("metric/fid") == better("loss/generator") == better("recall") == better(None) == "min"
+    assert direction("raw/recall") == "max"
+    assert direction("metric/fid") == "min"
+    assert [direction(column) for column in ("loss/generator", "recall", "metric/fid_stderr", "")] == [None] * 4
 
 
 def test_it_needs_no_torch():

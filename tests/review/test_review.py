@@ -285,8 +285,8 @@ def test_the_command(study, python):
         (["metric=nothing"], "choose one of fid"),
         (["mode=best"], "mode=best must be min or max"),
         (["at=first"], "at=first must be last or best"),
-        (["another"], "another: one study is reviewed, python -m lsgan.review <folder>"),
-        (["--csv"], "--csv: one study is reviewed"),
+        (["another"], "another: this is about one study, python -m lsgan.review <folder>"),
+        (["--csv"], "--csv: this is about one study"),
         (["metrics=fid"], r"metrics is read by nothing \(did you mean metric"),
         (["key=[1,2"], "key is read by nothing"),
         (["metric=[1,2"], r"metric=\[1,2 is in no run of"),
@@ -300,7 +300,7 @@ def test_mistakes_of_the_command(study, monkeypatch, words, message):
 
 @pytest.mark.parametrize("words", [[], ["metric=fid"]])
 def test_without_a_folder_it_says_how_to_name_one(monkeypatch, words):
-    with pytest.raises(LsganError, match=r"one study is reviewed, python -m lsgan.review <folder>"):
+    with pytest.raises(LsganError, match=r"this is about one study, python -m lsgan.review <folder>"):
         review(monkeypatch, *words)
 
 

@@ -1,6 +1,7 @@
 """Divergences against closed forms, and the identities that tie losses to them."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -121,3 +122,12 @@ def test_every_divergence_says_its_range_and_source():
     for function in (kl, jsd, pearson, neyman, triangular, total_variation):
         assert "in [0, " in function.__doc__
     assert divergences.__doc__
+
+
+def test_a_chi_square_beyond_float64_is_infinite_without_a_warning():
+    """e^d² for d = 40: e^1600."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pearson(on_grid(40.0)) == math.inf
+        x = np.linspace(-20, 60, 8001)  # q² / p lies about 40
+        assert pearson(OnGrid(gaussian(0)(x), gaussian(20)(x), 0.01)) == pytest.approx(math.exp(400), rel=1e-6)

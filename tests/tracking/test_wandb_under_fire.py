@@ -1,5 +1,6 @@
 """Online runs against a server on loopback that stops, refuses and fails; `wandb sync` brings the rest later."""
 
+import json
 import os
 import signal
 import socket
@@ -50,10 +51,16 @@ def close(tracker):
 
 def sync(folder):
     """`wandb sync` of every part of the run, in the order of their time."""
-    parts = sorted((folder / "wandb").glob("*run-*-*"), key=lambda part: part.name.split("run-")[1])
-    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--no-skip-online"]
-    for part in parts:
-        subprocess.run([*command, str(part)], capture_output=True, check=True, timeout=60, cwd=folder)
+    for part in sorted((folder / "wandb").glob("*run-*-*"), key=lambda part: part.name.split("run-")[1]):
+        sync_all(folder, f"wandb/{part.name}")
+
+
+def sync_all(folder, pattern):
+    """All parts of the runs in one command. With relative paths it would leave the pictures out."""
+    parts = sorted(str(path) for path in folder.glob(pattern))
+    assert parts
+    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--no-skip-online", *parts]
+    subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=folder)
 
 
 def run_id(folder):
@@ -68,6 +75,7 @@ def pictures(server):
     return [content for (_, name), content in server.files.items() if name.startswith("media/images/samples_")]
 
 
+NAMES = ("one", "two")
 EVERY_ROW = [(step, step / 8) for step in STEPS]
 
 
@@ -184,6 +192,40 @@ def test_offline_resume_keeps_id_and_steps_through_sync(server, info, tmp_path, 
     sync(tmp_path)
     assert len(server.rows) == 1
     assert sorted(set(rows(server, tmp_path))) == EVERY_ROW  # the overlap is there twice, under the same steps
+
+
+def test_an_offline_study_is_uploaded_by_one_command_and_each_run_once(server, info, tmp_path, monkeypatch):
+    """One run was resumed and has two parts; the same command again uploads nothing."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    better = {"metric/fid": "min"}
+    first, second = (
+        info._replace(folder=tmp_path / name, run=name, loss=loss, better=better)
+        for name, loss in (("one", "nsgan"), ("two", "hinge"))
+    )
+    rows = []
+    for part, values in ((first, {10: 5.0, 20: 3.0}), (second, {10: 7.0}), (first, {20: 3.0, 30: 4.0})):
+        tracker = start(part._replace(rows=rows if part is first else []))
+        for step, value in values.items():
+            tracker.log(Record(step, {"metric/fid": value}, {"samples": PICTURE}, labels={"metric/fid": "lite0"}))
+        tracker.close(Outcome("finished"))
+        rows = rows or [{"step": step, "metric/fid": value} for step, value in values.items()]
+        time.sleep(1.1)  # W&B names folders by the second
+    monkeypatch.setenv("WANDB_MODE", "online")
+    sync_all(tmp_path, "*/wandb/*run-2*")
+    assert set(server.rows) == {run_id(tmp_path / "one"), run_id(tmp_path / "two")}
+    steps = {name: [row["step"] for _, row in sorted(server.rows[run_id(tmp_path / name)].items())] for name in NAMES}
+    assert steps == {"one": [10, 20, 20, 30], "two": [10]}
+    grouped = {(run["groupName"], run["jobType"]) for run in server.runs if "groupName" in run}
+    assert grouped == {("a-study", "nsgan"), ("a-study", "hinge")}
+    summary = server.summaries[run_id(tmp_path / "one")]
+    assert (summary["best/metric/fid"], summary["best_step/metric/fid"], summary["metric/fid"]) == (3.0, 20, 4.0)
+    told = [json.loads(run["config"]) for run in server.runs if "labels" in run.get("config", "")]
+    assert [config["labels"]["value"] for config in told[-1:]] == [{"metric/fid": "lite0"}]
+    assert len(pictures(server)) == 4  # the second part repeats one under a name of its own
+    before = len(server.runs), len(server.files)
+    sync_all(tmp_path, "*/wandb/*run-2*")
+    assert (len(server.runs), len(server.files)) == before
+    assert steps["one"] == [row["step"] for _, row in sorted(server.rows[run_id(tmp_path / "one")].items())]
 
 
 HOSTILE = "<script>alert(1)</script>; rm -rf ~ $(touch x) `id` ../../x"
