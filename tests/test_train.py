@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 from torch.testing import assert_close
 
-SMALL = ("steps=6", "log_every=2", "sample_every=3", "checkpoint_every=2", "architecture.width=4", "batch_size=8")
+SMALL = ("steps=6", "log_every=2", "sample_every=4", "checkpoint_every=2", "architecture.width=4", "batch_size=8")
 OFF = ("tracker=none", "runtime=cpu")
 
 
@@ -44,11 +44,11 @@ def test_the_default_leaves_a_complete_run_folder(train, tmp_path):
     (run,) = (tmp_path / "runs" / "digits").iterdir()
     assert re.fullmatch(r"lsgan_b1c0a-1-s0-checkpoint_every2-log_every2-sample_every3-\w{6}", run.name)
     assert {path.name for path in run.iterdir()} == {
-        "config.yaml", "status.json", "metrics.jsonl", "history.jsonl", "samples", "checkpoints", "train.log", "wandb",
-        ".lock",
+        "config.yaml", "status.json", "metrics.jsonl", "labels.json", "history.jsonl", "samples", "checkpoints",
+        "train.log", "wandb", ".lock",
     }  # fmt: skip
     assert status(run) == {"status": "finished", "step": 6, "reason": None}
-    assert [row["step"] for row in rows(run)] == [2, 4, 6]
+    assert [row["step"] for row in rows(run)] == [2, 3, 4, 6]
     assert sorted(path.name for path in (run / "samples").iterdir()) == ["000003.jpg", "000006.jpg", "real.jpg"]
     with Image.open(run / "samples" / "real.jpg") as real:
         assert np.asarray(real).std() > 60  # digits, not a black picture
@@ -79,8 +79,10 @@ def test_wandb_has_the_same_numbers(train, tmp_path):
     reader = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", file]
     lines = subprocess.run(reader, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
     history = [record["history"]["item"] for record in map(json.loads, lines) if record["type"] == "history"]
-    logged = [{"step": row["_step"], **{k: row[k] for k in rows(run)[0] if k != "step"}} for row in history
-              if "loss/generator" in row]  # fmt: skip
+    history = [row for row in history if "loss/generator" in row]
+    logged = [
+        {k: row["_step" if k == "step" else k] for k in told} for row, told in zip(history, rows(run), strict=True)
+    ]
     assert logged == rows(run)
     media = run / next(iter((run / "wandb").glob("offline-run-*/files/media/images")))
     assert len(list(media.glob("samples_*.jpg"))) == 2
@@ -449,7 +451,7 @@ MISTAKES = {
     ("optimizer.weight_decay=0.1",): "optimizer.weight_decay: the config says nothing of it, but it is taken: "
     "+optimizer.generator.weight_decay=0.1 +optimizer.discriminator.weight_decay=0.1 adds it",
     ("architecture.num_classes=3",): "architecture.num_classes: no such setting",  # the data set gives it
-    ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of diversity/fake, ",
+    ("best_metric=fid",): "best_metric=fid is no column of metrics.jsonl: choose one of divergence/jsd, ",
 }
 
 

@@ -64,7 +64,7 @@ MISTAKES = {
     "optimizer.betas=[0.5]": "optimizer.generator.betas=[0.5] must be a list of 2 values",
     "optimizer.betas=1": "optimizer.generator.betas=1 must be a list",
     "+optimizer.generator.weight_decay=abc": "optimizer.generator.weight_decay=abc must be a number",
-    "best_metric=fid": "best_metric=fid is no column of metrics.jsonl: choose one of diversity/fake, ",
+    "best_metric=fid": "best_metric=fid is no column of metrics.jsonl: choose one of divergence/jsd, ",
     "observe.numbers.every=0": "observe.numbers.every=0 must be",
     "+observe.numbers.evry=1": "observe.numbers.evry is read by nothing (did you mean every?): take it out",
     "+optimizer.foo.bar=1": "optimizer.foo is read by nothing: take it out",
