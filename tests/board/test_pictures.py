@@ -45,10 +45,10 @@ def test_with_room_all_are_kept_at_their_own_size(noise):
             image = found.images[kept[step]]
             shown = Image.open(io.BytesIO(image.content))
             assert (shown.format, shown.size, (image.width, image.height)) == ("WEBP", (120, 120), (120, 120))
-            difference = np.asarray(shown, float) - np.asarray(Image.open(path), float)
+            difference = np.asarray(shown, np.float64) - np.asarray(Image.open(path), np.float64)
             assert abs(difference).mean() < 40  # of noise; of two different ones it is more than 60
-    real_difference = np.asarray(Image.open(io.BytesIO(found.images[found.reals[0]].content)), float)
-    assert abs(real_difference - np.asarray(Image.open(real), float)).mean() < 40
+    real_difference = np.asarray(Image.open(io.BytesIO(found.images[found.reals[0]].content)), np.float64)
+    assert abs(real_difference - np.asarray(Image.open(real), np.float64)).mean() < 40
 
 
 @pytest.mark.parametrize("budget", [60_000, 80_000, 200_000, 400_000])
