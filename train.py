@@ -2,10 +2,12 @@
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lsgan import arguments, command, config, threads
 from lsgan.board import after
+from lsgan.sweep import studies
 
 LOAD = threads.Load()  # watches the machine while the config is composed
 WORLD = command.world_or_exit()
@@ -15,6 +17,8 @@ WORLD = command.world_or_exit()
 @command.job(WORLD)
 def main(cfg: DictConfig) -> float | None:
     plan = config.plan(cfg, HydraConfig.get().overrides.task, WORLD)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:  # a launcher that runs its jobs in this process
+        studies.add(plan.settings.runs_dir / plan.settings.study)
     if plan.done is not None:
         if WORLD.is_main:
             print(plan.done)

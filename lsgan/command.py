@@ -24,14 +24,15 @@ from lsgan.config.identity import takes
 from lsgan.config.places import groups, is_group
 from lsgan.errors import LsganError, TerminatedError
 from lsgan.files import is_refusal, refusal, remedy
-from lsgan.sweep import cluster, studies
+from lsgan.sweep import cluster
 from lsgan.tracking import agent
 from lsgan.tracking.console import show_log_lines
 from lsgan.training.interrupt import hand_on
 from lsgan.world import ALONE, World, is_queued_again
 
 EXIT_FAILED = 1  # also of a sweep whose jobs failed in different ways
-EXIT_INTERRUPTED = 128 + signal.SIGINT  # as shells tell of a command that a signal has ended
+EXIT_SIGNALLED = 128  # and the signal's number, as shells tell of a command that it has ended
+EXIT_INTERRUPTED = EXIT_SIGNALLED + signal.SIGINT
 
 T = TypeVar("T")
 
@@ -67,10 +68,10 @@ def run(
             raise
         if not getattr(error, "shown", False):
             _show(sentence, world)
-        code = arguments.exit_code(_failed) or getattr(error, "exit_code", EXIT_FAILED)
-        if code < 128:
+        code = getattr(error, "exit_code", EXIT_FAILED)
+        if code < EXIT_SIGNALLED:
             after()
-        sys.exit(code)
+        sys.exit(arguments.exit_code(_failed) or code)
 
 
 def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[[DictConfig], T]]:
@@ -81,7 +82,6 @@ def job(world: World = ALONE) -> Callable[[Callable[[DictConfig], T]], Callable[
         def wrapped(cfg: DictConfig) -> T:
             terminal.make_undemanding()  # a launcher may have started a process for this job
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                studies.add(Path(str(cfg.runs_dir)).expanduser() / str(cfg.study))
                 show_log_lines(world, brief=True)
             try:
                 with _refusals_told():

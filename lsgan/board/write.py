@@ -1,7 +1,7 @@
 """The page of a study, made and put into its place."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lsgan.board.page import page
 from lsgan.errors import LsganError
@@ -11,8 +11,7 @@ from lsgan.review.study import read_study
 BUDGET_MB = 15.0
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """What was written, and how many of the runs are still trained."""
 
     path: Path

@@ -35,7 +35,7 @@ class TrainJobs(Jobs):
         except LsganError as error:
             return Outcome("refused", str(error))
         job.memory[_PLAN] = planned
-        studies.add(Path(planned.settings.runs_dir) / planned.settings.study)
+        studies.add(planned.settings.runs_dir / planned.settings.study)
         job.memory[_BESIDE] = named(planned.settings, planned.typed)  # with new=true that is another one
         if planned.folder is None:
             return None

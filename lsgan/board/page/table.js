@@ -14,10 +14,12 @@
   const sortable = (text) => (text === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text);
 
   // Columns: what is sorted by (null is last), and what a cell holds.
-  const fixed = [
+  const who = [
     { title: "run", key: (run) => run.name, cell: (run) => unfolding(run), class: "name" },
-    ...study.choices.map(({ key }) => ({ title: key, key: (run) => sortable(run.choices[key]), cell: (run) => run.choices[key] || "–" })),
     { title: "status", key: (run) => ORDER.indexOf(run.status), cell: (run) => status(run) },
+  ];
+  const what = [
+    ...study.choices.map(({ key }) => ({ title: key, key: (run) => sortable(run.choices[key]), cell: (run) => choice(run, key) })),
     { title: "steps", key: (run) => run.step, cell: (run) => `${number(run.step)} of ${run.steps === null ? "?" : number(run.steps)}`, class: "number" },
     { title: "time", key: (run) => run.seconds, cell: (run) => duration(run.seconds), class: "number" },
     { title: "images/s", key: (run) => run.images_per_second, cell: (run) => number(run.images_per_second), class: "number" },
@@ -32,6 +34,7 @@
     return found;
   };
 
+  const choice = (run, key) => html("span", { class: board.isUsual(run, key) ? "usual" : null }, run.choices[key] || "–");
   const status = (run) => html("span", { class: "status", "data-status": run.status, title: run.reason || null }, run.status, run.warnings.length && run.status === "finished" ? " (warned)" : "");
   const columnsThere = Object.keys(study.columns);
   const first = (board.data("answer").metrics.slice(0, 1).map(({ column }) => column));
@@ -49,10 +52,10 @@
     return [...filters].every(([key, value]) => value === "" || (key === "status" ? run.status : `=${run.choices[key]}`) === value);
   };
 
-  const columns = () => [...fixed, ...columnsThere.filter((column) => wanted.has(column)).flatMap(bestAndLast)];
+  const columns = () => [...who, ...columnsThere.filter((column) => wanted.has(column)).flatMap(bestAndLast), ...what];
   const compared = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
   const sorted = (those) => {
-    const by = columns().find((column) => column.title === sorting.title && column.small === sorting.small) ?? fixed[0];
+    const by = columns().find((column) => column.title === sorting.title && column.small === sorting.small) ?? who[0];
     return [...those].sort((first, second) => {
       const [a, b] = [by.key(first), by.key(second)];
       if (a === null || b === null) return (a === null) - (b === null);
