@@ -44,11 +44,9 @@ def samples(study: Study, budget_bytes: int) -> dict[str, Any]:
 
 
 def _told(found: Fitted, num: int, budget_bytes: int) -> str:
-    budget = f"{budget_bytes / 1e6:.1f} MB"
+    budget = f"{budget_bytes / 1e6:.1f} MB" if budget_bytes >= 1e6 else f"{max(0, budget_bytes) / 1e3:.0f} kB"
     if found.plan is None:
-        return (
-            f"No picture is shown: the {budget} that the page has left for them hold none. Give it a larger budget_mb."
-        )
+        return f"No picture is shown: the page has {budget} left for them, which is too little. Raise budget_mb."
     kept = sum(map(len, found.grids))
     whole = kept + sum(path.stem != "real" for path in found.troubles)
     which = f"All {kept} grids" if whole == num else f"{kept} of {num} grids, first and last of each run among them"

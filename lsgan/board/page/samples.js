@@ -281,6 +281,7 @@
 
   // The dialog: A, B and the real images, beside each other or A over B up to an edge.
   const dialog = byId("dialog");
+  const isNarrow = () => matchMedia("(max-width: 600px)").matches; // one picture is large, two are not
   let panes = []; // {canvas, mark, name, isReal}
   const isWiping = () => byId("wipe").checked && byId("b").value !== "";
   const pane = (letter, name, isReal) => {
@@ -368,7 +369,7 @@
     board.options(byId("a"), (names.includes(name) ? names : [name, ...names]).map((one) => [one, label(one)]), name);
     board.options(byId("b"), [["", "nothing"], ["real", "real images"], ...names.map((one) => [`=${one}`, label(one)])], other && `=${other}`);
     byId("wipe").checked = other !== "";
-    byId("beside").checked = byId("real").checked;
+    byId("beside").checked = byId("real").checked && !isNarrow();
     byId("away").append(byId("steps"));
     dialog.showModal();
     arrange();
@@ -414,13 +415,14 @@
   // As large as all columns fit, and not too small to be seen, until somebody says how large.
   let isSized = false;
   const rebuild = () => {
-    const widths = isSized ? [byId("size").value] : [260, 220, 200, 180, 160, 140, 120, 100];
-    for (const width of widths) {
+    const isWide = () => byId("grid").offsetWidth > byId("grid").parentElement.clientWidth;
+    const at = (width) => {
       byId("size").value = width;
       build();
-      const around = byId("grid").parentElement;
-      if (byId("grid").offsetWidth <= around.clientWidth) break;
-    }
+      return !isWide();
+    };
+    if (isSized) build();
+    else if (![260, 220, 180, 140, 100].some(at)) at(140); // it is scrolled
   };
   for (const id of ["rows", "columns", "real"]) byId(id).addEventListener("change", rebuild);
   byId("size").addEventListener("input", () => {
