@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lsgan.explain.choices import Choices
 from lsgan.explain.drawing import BLUE, GREY, RED, Drawn, panels
@@ -41,9 +42,9 @@ class Pulled(NamedTuple):
     median: float
 
     @property
-    def starved(self) -> Array:
+    def starved(self) -> npt.NDArray[np.bool_]:
         """Which fakes get nearly none."""
-        there: Array = self.sizes < NEARLY_NONE * self.median
+        there: npt.NDArray[np.bool_] = self.sizes < NEARLY_NONE * self.median
         return there
 
 
@@ -98,8 +99,8 @@ def _panel(axes: "Axes", game: Game, points: Points, pulled: Pulled) -> "PathCol
     floor = 10 ** _RANGE[0] * pulled.median
     colour = np.log10(np.maximum(pulled.sizes, floor) / pulled.median)
     drawn = axes.scatter(
-        pulled.fakes[:, 0], pulled.fakes[:, 1], c=colour, s=26, cmap="viridis_r", vmin=_RANGE[0], vmax=_RANGE[1], edgecolors="black",
-        linewidths=0.3,
+        pulled.fakes[:, 0], pulled.fakes[:, 1], c=colour, s=26, cmap="viridis_r", vmin=_RANGE[0], vmax=_RANGE[1],
+        edgecolors="black", linewidths=0.3,
     )  # fmt: skip
     starved = pulled.fakes[pulled.starved]
     axes.scatter(starved[:, 0], starved[:, 1], s=90, marker="x", color=RED, linewidths=1.6)
