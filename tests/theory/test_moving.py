@@ -61,6 +61,12 @@ def test_targets_times_a_number_change_the_speed_by_its_square():
     np.testing.assert_allclose(speeds[1], 9 * speeds[0], rtol=1e-9)
 
 
+def test_with_c_in_the_middle_the_speed_near_the_data_is_a_cube_of_the_distance_else_proportional_to_it():
+    for targets, order in ((Targets(-1, 1, 0), 3), (Targets(0, 1, 1), 1)):
+        near, nearer = (optimal_speed(LeastSquares(targets), Shifted(distance)) for distance in (0.1, 0.05))
+        assert near / nearer == pytest.approx(2**order, rel=0.01)
+
+
 def test_finer_grids_tell_the_same():
     for game in (MINIMAX, NON_SATURATING, LeastSquares(Targets(-1, 1, 0))):
         coarse, fine = (trained_speeds([game], Shifted(5.0), (10.0,), points)[0, 0] for points in (61, 121))
