@@ -88,8 +88,10 @@ def _loss(loss: Any) -> str:
 
 
 def _targets(loss: Any) -> dict[str, float]:
-    """Of a least squares loss; others have none."""
-    numbers = {name: _number(loss.get(name)) for name in "abc"} if isinstance(loss, Mapping) else {}
+    """Of a least squares loss; others have none for D's output: those of a pairing are targets of differences."""
+    if not isinstance(loss, Mapping) or loss.get("_target_") != "lsgan.losses.LeastSquares":
+        return {}
+    numbers = {name: _number(loss.get(name)) for name in "abc"}
     return {name: value for name, value in numbers.items() if value is not None}
 
 

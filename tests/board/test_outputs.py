@@ -4,7 +4,7 @@ import re
 
 import pytest
 from browser import complaints
-from sampled_study import NSGAN, Page, browser, quantiles, write
+from sampled_study import LEAST_SQUARES, NSGAN, Page, browser, quantiles, write
 
 from lsgan.board.outputs import POINTS, outputs
 from lsgan.board.write import write as write_page
@@ -66,6 +66,13 @@ def test_losses_without_targets_and_runs_without_numbers(found):
     assert (found["silent"]["kind"], found["silent"]["steps"], found["silent"]["real"]) == (None, [], [])
 
 
+def test_targets_of_differences_are_no_lines_for_what_d_answers(tmp_path):
+    paired = LEAST_SQUARES | {"_target_": "lsgan.losses.RelativisticPaired"}
+    write(tmp_path / "s", "paired", 0, loss=paired, rows=[quantiles(10, 1.0, 0.0, 0.5)])
+    write(tmp_path / "s", "odd", 1, loss={"_target_": 3, "a": 1.0}, rows=[quantiles(10, 1.0, 0.0, 0.5)])
+    assert [run["targets"] for run in outputs(read_study(tmp_path / "s"))["runs"]] == [{}, {}]
+
+
 def test_a_study_that_logged_none_has_no_charts(tmp_path):
     write(tmp_path / "s", "r", 0)
     assert outputs(read_study(tmp_path / "s")) == {}
@@ -83,7 +90,7 @@ def test_long_runs_are_thinned_and_keep_their_ends(tmp_path):
 def test_no_number_breaks_the_page(tmp_path):
     rows = [quantiles(10, 1.0, 0.0, 0.5), {**quantiles(20, 1.0, 0.0, 0.5), "outputs/real_q50": float("nan")}]
     rows.append({**quantiles(30, 1.0, 0.0, 0.5), "outputs/fake_q95": 10**400})
-    loss = {"_target_": 3, "a": float("nan"), "b": True, "c": 10**400}
+    loss = LEAST_SQUARES | {"a": float("nan"), "b": True, "c": 10**400}
     write(tmp_path / "s", "r", 0, loss=loss, rows=rows)
     (run,) = outputs(read_study(tmp_path / "s"))["runs"]
     assert (run["targets"], run["real"][2], run["fake"][4]) == ({}, [1.0, None, 1.0], [0.2, 0.2, None])
