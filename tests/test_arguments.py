@@ -27,7 +27,7 @@ REFUSED = {
     "-m run=mine steps=20,40": "run=mine: 2 jobs of this sweep would share 1 run, and each go on where",
     "steps=20,40 run=mine -m": "run=mine: 2 jobs",
     "-m run=a,b steps=range(1,4)": "run=a,b: 6 jobs of this sweep would share 2 runs",
-    "-m run=mine loss=glob(lsgan_*)": "run=mine: 2 jobs",
+    "-m run=mine loss=glob(lsgan_b1*)": "run=mine: 2 jobs",
     "hydra.mode=MULTIRUN run=mine seed=1,2": "run=mine: 2 jobs",
     "-m run=mine loss.a=interval(-2,0) hydra/sweeper=optuna": "run=mine: 2 jobs",
     "-m run=mine sweep=targets": "run=mine: 21 jobs",

@@ -143,7 +143,7 @@ def test_nothing_of_the_machine_goes_along(short_run, run_here, tmp_path):
             assert word not in content, (path, word)
     recipe = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
     assert recipe["dataset"]["root"] == "pets"
-    assert recipe["loss"] == {"_target_": "lsgan.losses.LeastSquares", "a": -1, "b": 1, "c": 0}
+    assert recipe["loss"] == {"_target_": "lsgan.losses.LeastSquares", "a": -1, "b": 1, "c": 0, "k": 2}
     assert lsgan.load(tmp_path / "out").sample(2, label=1).shape == (2, 3, 16, 16)
 
 

@@ -270,7 +270,9 @@ def test_one_run_folder_the_same_numbers_and_a_resume_with_another_number_of_ran
     assert status(study / "r") == {"status": "finished", "step": 6, "reason": None}
     train(*SMALL, "run=alone", "steps=6")
     for row, alone in zip(rows(study / "r"), rows(study / "alone"), strict=True):
-        assert {**row, "images_per_second": 0} == pytest.approx({**alone, "images_per_second": 0}, rel=1e-3, abs=1e-4)
+        for key in alone.keys() - {"images_per_second"}:  # what was once a last step was looked at more closely
+            tolerance = 0.05 if key.startswith("divergence/") else 1e-3  # made of ranks: rounding exchanges two samples
+            assert row[key] == pytest.approx(alone[key], rel=tolerance, abs=1e-4), key
     ours, alones = (torch.load(study / name / "checkpoints" / "step-000006.pt") for name in ("r", "alone"))
     for part in ("generator", "discriminator", "generator_ema"):
         assert list(ours["parts"][part]) == list(alones["parts"][part])
