@@ -5,15 +5,11 @@ import math
 import numpy as np
 
 from lsgan.explain.choices import Choices
-from lsgan.theory.pairs import Array, OnGrid
+from lsgan.theory.gaussians import log_density
+from lsgan.theory.pairs import OnGrid
 
 _BEYOND = 12.0  # standard deviations from a mean, where densities are practically 0
 _SPACING = 0.05  # standard deviations of the narrower one: sums of smooth densities converge fast
-
-
-def log_density(x: Array, mean: float, std: float) -> Array:
-    """log N(x; mean, std²), of the shape of x."""
-    return -(((x - mean) / std) ** 2) / 2 - math.log(std * math.sqrt(2 * math.pi))
 
 
 def apart(choices: Choices, distance: float) -> OnGrid:

@@ -12,6 +12,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from lsgan.theory.finite_time import Samples, trained
+from lsgan.theory.gaussians import log_density
 from lsgan.theory.pairs import Array
 from lsgan.theory.pull import Game, sent
 
@@ -38,14 +39,14 @@ class Shifted(NamedTuple):
 
     def log_densities(self, x: Array) -> tuple[Array, Array]:
         """log p and log q."""
-        return _log_density(x, 0.0, self.real_std), _log_density(x, self.distance, self.fake_std)
+        return log_density(x, 0.0, self.real_std), log_density(x, self.distance, self.fake_std)
 
     def samples(self, points: int) -> Samples:
         """The densities as weights, each summing to 1, by the trapezoidal rule."""
         x = self.grid(points)
         cells = np.gradient(x[:, 0])
         cells[[0, -1]] /= 2
-        p, q = (np.exp(log_density) * cells for log_density in self.log_densities(x[:, 0]))
+        p, q = (np.exp(log) * cells for log in self.log_densities(x[:, 0]))
         return Samples(x, p / p.sum(), q / q.sum())
 
 
@@ -83,8 +84,3 @@ def path(distances: Array, speeds: Array) -> tuple[Array, Array]:
 
 def _speed(game: Game, weights: Array, outputs: Array, slopes: Array) -> float:
     return -float(weights @ sent(game, outputs, slopes)[:, 0])
-
-
-def _log_density(x: Array, mean: float, std: float) -> Array:
-    there: Array = -(((x - mean) / std) ** 2) / 2 - np.log(std * np.sqrt(2 * np.pi))
-    return there

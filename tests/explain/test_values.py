@@ -7,9 +7,10 @@ import pytest
 
 from lsgan.explain.choices import Choices
 from lsgan.explain.figures import chi2, discriminators, jsd, lemma, losses, plane
-from lsgan.explain.gaussians import apart, log_chi_square_and_1, log_density
+from lsgan.explain.gaussians import apart, log_chi_square_and_1
 from lsgan.explain.words import Words, typeset
 from lsgan.theory import divergences
+from lsgan.theory.gaussians import log_density
 from lsgan.theory.optimal import Targets
 
 

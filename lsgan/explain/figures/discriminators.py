@@ -7,7 +7,7 @@ import numpy as np
 
 from lsgan.explain.choices import Choices
 from lsgan.explain.drawing import FAKE, GREEN, GREY, PURPLE, REAL, Drawn, legend, panels
-from lsgan.explain.gaussians import log_density
+from lsgan.theory.gaussians import log_density
 from lsgan.theory.optimal import Targets, gan_discriminator
 
 if TYPE_CHECKING:
