@@ -192,6 +192,13 @@ def test_what_was_frozen_stays_frozen():
 # A whole step
 
 
+def assert_moved(toy, discriminator, generator, gradients):
+    """D is where this one is, and G one step of gradient descent from where that one is."""
+    assert_close(list(toy.discriminator.parameters()), list(discriminator.parameters()))
+    for new, old, gradient in zip(toy.generator.parameters(), generator.parameters(), gradients, strict=True):
+        assert_close(new, old - 0.1 * gradient)
+
+
 @pytest.mark.parametrize("simultaneous", [False, True])
 @pytest.mark.parametrize("penalty", [NoPenalty(), R1(r1_gamma=2.0)])
 def test_a_step_against_gradient_descent_by_hand(simultaneous, penalty):
@@ -212,9 +219,7 @@ def test_a_step_against_gradient_descent_by_hand(simultaneous, penalty):
     g_gradients = torch.autograd.grad(g_loss, list(generator.parameters()))
 
     seen = gan.step(lambda index: batch)
-    assert_close(list(toy.discriminator.parameters()), list(moved.parameters()))
-    for new, old, gradient in zip(toy.generator.parameters(), generator.parameters(), g_gradients, strict=True):
-        assert_close(new, old - 0.1 * gradient)
+    assert_moved(toy, moved, generator, g_gradients)
     assert_close((seen.discriminator_loss, seen.generator_loss), (d_loss.detach(), g_loss.detach()))
     assert_close(seen.fake, fake)
     assert gan.state.step == 1
@@ -240,9 +245,7 @@ def test_a_step_of_a_loss_that_pairs_against_gradient_descent_by_hand(simultaneo
     g_gradients = torch.autograd.grad(g_loss, list(generator.parameters()))
 
     seen = gan.step(lambda index: batch)
-    assert_close(list(toy.discriminator.parameters()), list(moved.parameters()))
-    for new, old, gradient in zip(toy.generator.parameters(), generator.parameters(), g_gradients, strict=True):
-        assert_close(new, old - 0.1 * gradient)
+    assert_moved(toy, moved, generator, g_gradients)
     assert_close((seen.discriminator_loss, seen.generator_loss), (d_loss.detach(), g_loss.detach()))
     assert_close(seen.real_logits, discriminator(toy.real).detach())
 

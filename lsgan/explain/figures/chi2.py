@@ -7,7 +7,7 @@ import numpy as np
 
 from lsgan.explain.choices import Choices
 from lsgan.explain.drawing import BLUE, GREY, PURPLE, RED, Drawn, panels
-from lsgan.explain.figures.jsd import curve
+from lsgan.explain.figures.jsd import curve, mark
 from lsgan.explain.gaussians import apart, log_chi_square_and_1
 from lsgan.explain.words import typeset
 from lsgan.theory import divergences
@@ -34,10 +34,7 @@ def draw(choices: Choices, say: Callable[[str], str]) -> Drawn:
         below.text(0.5, 0.5, say("infinite"), transform=below.transAxes, ha="center", va="center", color=PURPLE)
         below.set_yticks([])
     below.set(ylabel=say("ordinary"), xlabel=say("distance"))
-    for axes in (above, middle, below):
-        axes.set_xlim(0, distances[-1])
-        if choices.distance <= distances[-1]:
-            axes.axvline(choices.distance, color=GREY, linestyle=":", linewidth=1.5)
+    mark(choices, distances, above, middle, below)
     steepest = int(np.argmax(slopes))
     return Drawn(
         figure,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lsgan.explain.choices import Choices
 from lsgan.explain.drawing import BLUE, GREY, RED, Drawn, panels
@@ -24,10 +25,7 @@ def draw(choices: Choices, say: Callable[[str], str]) -> Drawn:
     above.set(ylabel=say("jsd"), ylim=(0, 0.8))
     below.plot(distances, slopes, color=RED)
     below.set(ylabel=say("slope"), xlabel=say("distance"))
-    for axes in (above, below):
-        axes.set_xlim(0, distances[-1])
-        if choices.distance <= distances[-1]:
-            axes.axvline(choices.distance, color=GREY, linestyle=":", linewidth=1.5)
+    mark(choices, distances, above, below)
     steepest = int(np.argmax(slopes))
     return Drawn(
         figure,
@@ -40,6 +38,14 @@ def draw(choices: Choices, say: Callable[[str], str]) -> Drawn:
             "slope_far": float(slopes[-1]),
         },
     )
+
+
+def mark(choices: Choices, distances: Array, *axes_over: Axes) -> None:
+    """Panels over these distances, the chosen one marked if it is among them."""
+    for axes in axes_over:
+        axes.set_xlim(0, distances[-1])
+        if choices.distance <= distances[-1]:
+            axes.axvline(choices.distance, color=GREY, linestyle=":", linewidth=1.5)
 
 
 def curve(choices: Choices, divergence: Callable[[Pair], float]) -> tuple[Array, Array, Array]:
