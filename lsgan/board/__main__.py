@@ -49,7 +49,7 @@ def main() -> None:
     out = folder / "board.html" if wanted.out is None else wanted.out.expanduser()
     while True:
         written = write(folder, out, wanted.budget_mb)
-        print(f"{written.path}: {written.num_runs} runs, {written.megabytes:.1f} MB", flush=True)
+        print(f"{written.path}: {written.told}", flush=True)
         if wanted.every is None or not written.going_on:
             return
         time.sleep(wanted.every)

@@ -28,4 +28,4 @@ def _write(folder: Path) -> None:
     from lsgan.board.write import write  # pandas and jinja2 only now
 
     written = write(folder, folder / "board.html")
-    print(f"{written.path}: the sweep on one page ({written.num_runs} runs, {written.megabytes:.1f} MB)", flush=True)
+    print(f"{written.path}: the sweep on one page ({written.told})", flush=True)

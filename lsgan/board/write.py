@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lsgan.board.page import page
-from lsgan.errors import LsganError
+from lsgan.errors import LsganError, counted
 from lsgan.files import refusal, write_atomically
 from lsgan.review.study import read_study
 
@@ -18,6 +18,11 @@ class Written(NamedTuple):
     num_runs: int
     going_on: int
     megabytes: float
+
+    @property
+    def told(self) -> str:
+        """How much it is, for people."""
+        return f"{counted(self.num_runs, 'run')}, {self.megabytes:.1f} MB"
 
 
 def write(folder: Path, out: Path, budget_mb: float = BUDGET_MB) -> Written:

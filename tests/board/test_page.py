@@ -4,13 +4,14 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 from studies import row, write_run, write_study
 
 from lsgan.board.__main__ import main
 from lsgan.board.page import embedded, page
-from lsgan.board.write import write
+from lsgan.board.write import Written, write
 from lsgan.errors import LsganError
 from lsgan.review.study import read_study
 
@@ -73,6 +74,11 @@ def test_json_in_a_page_has_no_tag_and_no_nan():
     assert embedded({"</script>": "<!--"}) == '{"\\u003c/script>":"\\u003c!--"}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         embedded({"x": float("nan")})
+
+
+def test_one_run_is_one_run():
+    assert Written(Path("b.html"), 1, 0, 0.52).told == "1 run, 0.5 MB"
+    assert Written(Path("b.html"), 2, 0, 3.0).told == "2 runs, 3.0 MB"
 
 
 def test_the_command_writes_the_page_and_tells_where(tmp_path, monkeypatch, capsys):
